@@ -1,0 +1,170 @@
+"""The one file that reaches into a backend, each time beside a portable twin in keras.ops.
+
+Which of the two runs is chosen by itself; `with portable():` forces the twin, for the tests that they are equal and
+for a user who suspects a kernel. TensorFlow is imported when a kernel runs, never when this file is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+# A plain module global and no context variable: tf.distribute runs each replica in a thread of its own.
+_forced = False
+
+
+@contextmanager
+def portable() -> Iterator[None]:
+    """Inside this block every kernel runs as its keras.ops twin; a function traced inside keeps the twin."""
+    global _forced
+    before, _forced = _forced, True
+    try:
+        yield
+    finally:
+        _forced = before
+
+
+def _on_tensorflow() -> bool:
+    return keras.backend.backend() == "tensorflow"
+
+
+def _replicas() -> int:
+    """How many replicas of tf.distribute take this step together; 1 without a strategy."""
+    if not _on_tensorflow():
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _lacks_gradient_at_inference() -> bool:
+    """On a GPU under op determinism the fused operation refuses to differentiate with moving statistics."""
+    import tensorflow as tf
+
+    # No public question for it; Keras' own trainer asks in this way.
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    return bool(is_op_determinism_enabled() and tf.config.list_physical_devices("GPU"))
+
+
+@keras.saving.register_keras_serializable(package="arch")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization: y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.
+
+    In training mean and (biased) variance are the batch's, and the moving averages take `1 - momentum` of them; at
+    inference the moving averages are used. On TensorFlow rank 3 and 4 run as one fused operation, forward and
+    backward, which Keras' own layer does not do. Where several replicas train together the statistics are those of
+    the global batch, whatever `synchronized` says, so that two replicas equal one and an empty replica does no harm.
+
+    Masking: steps whose mask is False count in no statistic (portable path). Weights: gamma and beta (channels,)
+    trainable, moving_mean and moving_variance (channels,) not.
+
+    Args:
+        momentum: share of the old moving average kept at each step; Keras' 0.99 needs more steps than small sets have.
+        epsilon: added to the variance.
+        **kwargs: as of `keras.layers.BatchNormalization`.
+
+    Source: Ioffe and Szegedy 2015.
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalize (batch, ..., channels)."""
+        learning = bool(training) and self.trainable
+        if not self._can_fuse(inputs, learning, mask):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = fused_batch_norm(
+            inputs,
+            gamma=keras.ops.convert_to_tensor(self.gamma) if self.scale else None,
+            beta=keras.ops.convert_to_tensor(self.beta) if self.center else None,
+            moving=None if learning else (self.moving_mean, self.moving_variance),
+            epsilon=self.epsilon,
+        )
+        if learning:
+            self._follow(self.moving_mean, mean)
+            self._follow(self.moving_variance, variance)
+        return outputs
+
+    def _follow(self, average: Any, value: Any) -> None:
+        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
+    def _can_fuse(self, inputs: Any, learning: bool, mask: Any) -> bool:
+        rank = len(inputs.shape)
+        dtype = keras.backend.standardize_dtype(inputs.dtype)
+        return (
+            not _forced
+            and _on_tensorflow()
+            and rank in (3, 4)
+            and self.axis in (-1, rank - 1)
+            and dtype == self.compute_dtype
+            and dtype in ("float32", "float16", "bfloat16")
+            and not self.renorm
+            and not (learning and (mask is not None or _replicas() > 1))
+            and (learning or not _lacks_gradient_at_inference())
+        )
+
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        """Mean and biased variance (channels,) of the rows that the mask leaves, over all replicas."""
+        if _replicas() == 1:
+            return super()._moments(inputs, mask)
+        return _global_moments(inputs, mask, self._reduction_axes)
+
+
+def fused_batch_norm(
+    x: Any, *, gamma: Any, beta: Any, moving: tuple[Any, Any] | None, epsilon: float
+) -> tuple[Any, Any, Any]:
+    """TensorFlow's fused batch normalization of (batch, length, channels) or (batch, height, width, channels).
+
+    Args:
+        x: values in float32, float16 or bfloat16; statistics are computed in float32.
+        gamma: scale (channels,), or None for 1.
+        beta: offset (channels,), or None for 0.
+        moving: mean and variance to normalize by, or None to take the batch's.
+        epsilon: added to the variance.
+
+    Returns:
+        normalized values, and mean and biased variance that were used, (channels,) each.
+    """
+    import tensorflow as tf
+
+    channels = x.shape[-1]
+    maps = x if len(x.shape) == 4 else tf.expand_dims(x, 1)
+    mean, variance = ([], []) if moving is None else map(keras.ops.convert_to_tensor, moving)
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=maps,
+        scale=tf.ones([channels]) if gamma is None else gamma,
+        offset=tf.zeros([channels]) if beta is None else beta,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        is_training=moving is None,
+    )
+    y = y if len(x.shape) == 4 else tf.squeeze(y, 1)
+    return y, mean, variance if moving is not None else _biased(variance, x)
+
+
+def _biased(variance: Any, x: Any) -> Any:
+    """Undo Bessel's correction, which the fused operation applies (with n - 1 taken as 1 for a single row)."""
+    import tensorflow as tf
+
+    rows = tf.cast(tf.reduce_prod(tf.shape(x, out_type=tf.int64)[:-1]), variance.dtype)
+    return variance * (tf.maximum(rows - 1.0, 1.0) / rows)
+
+
+def _global_moments(x: Any, mask: Any, axes: list[int]) -> tuple[Any, Any]:
+    """Mean and biased variance over the batches of all replicas: two passes, so that nothing cancels."""
+    import tensorflow as tf
+
+    def total(value: Any) -> Any:
+        replica = tf.distribute.get_replica_context()
+        return value if replica is None else replica.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+    counts = tf.ones_like(x[..., :1], tf.bool) if mask is None else tf.cast(mask, tf.bool)[..., None]
+    rows = tf.maximum(total(tf.reduce_sum(tf.cast(counts, x.dtype))), 1.0)
+    mean = total(tf.reduce_sum(tf.where(counts, x, 0.0), axes)) / rows
+    return mean, total(tf.reduce_sum(tf.where(counts, tf.square(x - mean), 0.0), axes)) / rows

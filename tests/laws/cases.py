@@ -1,0 +1,103 @@
+"""A tiny instance of every builder and layer for the laws. Sizes are different primes: no axis mix-up passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """Input shape without the batch, options of a small network, and options that must be refused."""
+
+    shape: tuple[int, ...]
+    options: dict[str, Any]
+    bad: tuple[dict[str, Any], ...]
+
+
+CASES: dict[str, Case] = {
+    "mlp": Case(
+        (7, 3),
+        {"widths": (5, 11), "norm": "batch", "dropout": 0.2},
+        ({"widths": ()}, {"widths": (5, 0)}, {"dropout": 1.0}, {"dropout": -0.1}),
+    ),
+    "cnn": Case(
+        (11, 13, 3),
+        {"widths": (5, 7), "depth": 2, "kernel_size": (3, 5), "dropout": 0.2},
+        (
+            {"widths": (0,)},
+            {"depth": 0},
+            {"kernel_size": (3, 3, 3, 3)},
+            {"kernel_size": ()},
+            {"pool_size": 0},
+            {"pool_size": 5, "widths": (3, 3, 3)},
+            {"dropout": 1.5},
+        ),
+    ),
+    "resnet": Case(
+        (11, 13, 3),
+        {"blocks": (1, 2), "width": 5, "block": "bottleneck", "se_ratio": 0.25, "drop_path": 0.2},
+        (
+            {"blocks": ()},
+            {"blocks": (1, 0)},
+            {"width": -3},
+            {"se_ratio": -0.5},
+            {"drop_path": 1.0},
+            {"stem": "imagenet", "blocks": (1, 1, 1)},
+        ),
+    ),
+    "resnext": Case(
+        (17, 3),
+        {"blocks": (1, 1), "cardinality": 3, "group_width": 2, "width": 5},
+        ({"cardinality": 0}, {"group_width": -2}, {"width": 0}, {"blocks": (1, 1, 1, 1, 1, 1)}),
+    ),
+    "wide_resnet": Case(
+        (11, 7, 3),
+        {"blocks": (1, 1), "widen": 2, "width": 5, "dropout": 0.2},
+        ({"widen": 0}, {"width": 0}, {"dropout": -0.2}, {"drop_path": 2.0}, {"se_ratio": 1.5}),
+    ),
+    "tcn": Case(
+        (11, 3),
+        {"width": 5, "dilations": (1, 2), "activation": "gated", "dropout": 0.2},
+        ({"width": 0}, {"dilations": ()}, {"dilations": (1, 0)}, {"kernel_size": 4}, {"dropout": 1.0}),
+    ),
+    "recurrent": Case(
+        (7, 3),
+        {"cell": "gru", "units": (5, 2), "bidirectional": True, "dropout": 0.2, "pool": "average"},
+        ({"units": ()}, {"units": (5, -1)}, {"dropout": 1.0}),
+    ),
+    "transformer_encoder": Case(
+        (7, 3),
+        {"depth": 2, "width": 20, "heads": 5, "expansion": 2},
+        ({"depth": 0}, {"width": 7, "heads": 3}, {"heads": 0}, {"expansion": 0}, {"dropout": -0.1}),
+    ),
+    "wide_deep": Case(
+        (11, 4),
+        {"kmers": (1, 2), "widths": (5,), "kernel_size": 3, "units": 7, "dropout": 0.2, "wide_dropout": 0.2},
+        (
+            {"kmers": ()},
+            {"kmers": (2, 2)},
+            {"kmers": (13,)},
+            {"widths": (0,)},
+            {"kernel_size": 0},
+            {"units": 0},
+            {"wide_dropout": 1.0},
+        ),
+    ),
+}
+
+LAYERS: dict[str, dict[str, Any]] = {
+    # layer class: one value for each of its own arguments, none of them the default
+    "arch.blocks.Unmask": {},
+    "arch.kernels.BatchNormalization": {"momentum": 0.7, "epsilon": 0.01},
+    "arch.dna.KMers": {"k": 3},
+    "arch.dna.OneHotBases": {"masked": True},
+    "arch.dna.ReverseComplement": {},
+    "arch.residual.PaddedShortcut": {"filters": 7, "strides": 3},
+    "arch.sequences.SequenceConv1D": {"filters": 7, "kernel_size": (5,), "padding": "causal"},
+    "arch.sequences.SequencePool": {"kind": "max"},
+    "arch.tcn.GatedActivation": {},
+    "arch.transformer.LearnedPositions": {},
+    "arch.transformer.SelfAttention": {"heads": 3, "rotary": True},
+    "arch.transformer.SinusoidalPositions": {},
+}
