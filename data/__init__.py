@@ -1,0 +1,1 @@
+"""Sources: files and published sets read into `Splits`. Knows nothing of models."""
