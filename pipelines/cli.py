@@ -1,0 +1,316 @@
+"""The command line of a domain: verbs, flags read from dataclasses and builders, errors, exit codes.
+
+Nothing heavy is imported until a verb has flags that it can work with: help answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import io
+import itertools
+import json
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from data.errors import BadInput
+from pipelines.domain import Domain
+from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
+from pipelines.options import describe_builder, did_you_mean, options_dataclass
+from pipelines.quiet import start_tensorflow
+from pipelines.run import Fit, Model, Run, read_run
+
+Answer = dict[str, Any] | None
+
+
+def flag(kind: Any, text: str, default: Any) -> Any:
+    """A dataclass field that is a flag with this help."""
+    return Annotated[kind, tyro.conf.arg(help=text)], dataclasses.field(default=default)
+
+
+def parse(kind: type, arguments: Sequence[str], program: str, about: str) -> Any:
+    """Flags into a dataclass.
+
+    Raises:
+        BadInput: for flags that do not exist or values that do not fit, in tyro's words.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(kind, args=list(arguments), prog=program, description=about, use_underscores=True)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise Usage(said.getvalue()) from None
+
+
+class Usage(BadInput):
+    """Flags that cannot be read; `text` is the help that goes with it, drawn for a terminal."""
+
+    def __init__(self, text: str) -> None:
+        lines = [re.sub("^[│╭╰─ ]+|[│╮╯─ ]+$", "", line).strip() for line in text.splitlines()]
+        words = " ".join(line for line in lines if line and not line.startswith("For full helptext"))
+        super().__init__(words, wanted="flags as --help lists them", got=" ".join(sys.argv[1:]))
+        self.text = text
+
+
+def main(domain: Domain) -> None:
+    """Run one verb of a domain and exit."""
+    verbs = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export}
+    program = f"python -m pipelines.{domain.name}"
+    run_verb(verbs, program, lambda: _usage(domain, program, verbs), domain)
+
+
+def run_verb(verbs: dict[str, Callable[..., Answer]], program: str, usage: Callable[[], str], *context: Any) -> None:
+    """Find the verb on the command line, run it, print what it answers, exit with the house's codes."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        sys.exit(DONE)
+    as_json = "--json" in arguments
+    with contextlib.suppress(ValueError):  # not in the main thread, as under Ray, where Python takes no handlers
+        signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        answer = _verb(verbs, arguments[0])(*context, arguments[1:], f"{program} {arguments[0]}")
+        if as_json and answer:
+            from pipelines.runs import clean
+
+            print(json.dumps(clean(answer), indent=2))
+        code = DONE
+    except BaseException as error:
+        code = _tell(error, as_json, stopped=STOPPED if arguments[0] == "train" else INTERRUPTED)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _verb(verbs: dict[str, Callable[..., Answer]], name: str) -> Callable[..., Answer]:
+    if name not in verbs:
+        raise BadInput(f"unknown verb{did_you_mean(name, verbs)}", wanted="one of " + ", ".join(verbs), got=name)
+    return verbs[name]
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(error: BaseException, as_json: bool, stopped: int) -> int:
+    """Print an error for whom it may concern; returns the exit code, `stopped` after a signal."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else DONE
+    if isinstance(error, BrokenPipeError):  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    full = False
+    if isinstance(error, KeyboardInterrupt):
+        told, code = {"what": "stopped by a signal"}, stopped
+    elif isinstance(error, BadInput):
+        told, code = {"what": error.what, "wanted": error.wanted, "got": error.got, "where": error.where}, BAD_INPUT
+    elif full := os.strerror(errno.ENOSPC) in str(error):  # of TensorFlow's own kind where it writes a model
+        from pipelines.runs import root
+
+        told, code = {"what": "the disk is full", "where": str(getattr(error, "filename", "") or root())}, FAILED
+    else:
+        told, code = {"what": f"{type(error).__name__}: {error}"}, FAILED
+    if as_json:
+        print(json.dumps({"error": {"what": "", "wanted": "", "got": "", "where": "", **told}}))
+    if isinstance(error, Usage):
+        print(error.text, end="", file=sys.stderr)
+    else:
+        place = f" ({told['where']})" if told.get("where") else ""
+        print(f"error: {error if isinstance(error, BadInput) else told['what'] + place}", file=sys.stderr)
+    if code == FAILED and not full and not isinstance(error, OSError):
+        traceback.print_exception(error)
+    return code
+
+
+def _usage(domain: Domain, program: str, verbs: dict[str, Any]) -> str:
+    lines = [f"usage: {program} VERB [...]", "", domain.summary, "", "verbs:"]
+    about = {
+        "train": "train [RECIPE | RUN.json] [--data.* --model.* --fit.* --seed N --seeds N --folds K --resume RUN]",
+        "evaluate": "evaluate [MODEL] [FILE] [--json]",
+        "predict": "predict [MODEL] FILE [--out FILE] [--json]",
+        "export": "export [MODEL] --out FOLDER [--json]",
+    }
+    lines += [f"  {about[verb]}" for verb in verbs]
+    lines += [
+        "",
+        "MODEL: a run folder, an export folder or models:/NAME@ALIAS; without one, the domain's champion.",
+        "",
+    ]
+    lines += ["recipes:", *(f"  {name:<14}{run.source}" for name, run in domain.recipes.items())]
+    return "\n".join([*lines, "", f"{program} train RECIPE --help lists the flags of a recipe."])
+
+
+def with_command(kind: type, arguments: Sequence[str], program: str, about: str) -> tuple[Any, list[str]]:
+    """The flags before `--` and the command behind it."""
+    split = list(arguments).index("--") if "--" in arguments else len(arguments)
+    return parse(kind, arguments[:split], program, about), list(arguments[split + 1 :])
+
+
+def _positional(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The leading words and the flags after them."""
+    first = next((i for i, a in enumerate(arguments) if a.startswith("-")), len(arguments))
+    return list(arguments[:first]), list(arguments[first:])
+
+
+def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
+    words, flags = _positional(arguments)
+    if len(words) > 1:
+        raise BadInput("one recipe at a time", wanted="train [RECIPE | RUN.json] and flags", got=" ".join(words))
+    word = words[0] if words else ""
+    stored = _resumed(domain, flags)
+    if word.endswith(".json"):
+        recipe = read_run(Path(word), domain.data)
+        if recipe.domain != domain.name:
+            raise BadInput("a run of another domain", wanted=domain.name, got=recipe.domain, where=word)
+    else:
+        recipe = stored if stored and not word else domain.recipe(word)
+    parsed = parse(_train_flags(domain, recipe), flags, f"{program} {word or recipe.recipe}", _about(recipe))
+    run = recipe.with_(
+        data=parsed.data,
+        model=Model(recipe.model.builder, dataclasses.asdict(parsed.model)),
+        fit=parsed.fit,
+        **{name: getattr(parsed, name) for name in ("seed", "seeds", "folds", "fold")},
+    )
+    start_tensorflow()
+    from pipelines.report import Report
+    from pipelines.runs import find_run
+    from pipelines.train import Session, train, unfinished
+
+    folder = None
+    if parsed.resume == "auto":
+        folder = unfinished(domain, run)
+    elif parsed.resume:
+        folder = find_run(domain.name, parsed.resume)
+        _same_run(run, read_run(folder.path / "run.json", domain.data), folder.path)
+    name = parsed.name or domain.name
+    if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+        raise BadInput("--name cannot name a folder", wanted="letters, digits, . _ and -", got=name)
+    session = Session(domain, Report(parsed.json), name, parsed.checkpoint_minutes, parsed.profile)
+    return train(session, run, folder)
+
+
+def _resumed(domain: Domain, flags: Sequence[str]) -> Run | None:
+    """The Run that `--resume RUN` names: without a recipe, its values are the defaults of the flags."""
+    for flag_, value in itertools.pairwise([*flags, ""]):
+        name, _, joined = flag_.partition("=")
+        place = joined or value
+        if name == "--resume" and place != "auto":
+            from pipelines.runs import find_run
+
+            return read_run(find_run(domain.name, place).path / "run.json", domain.data)
+    return None
+
+
+def _same_run(run: Run, stored: Run, where: Path) -> None:
+    """Refuse to go on with a checkpoint of another Run.
+
+    Raises:
+        BadInput: naming the fields that differ.
+    """
+    if differ := stored.differences(run):
+        wanted = ", ".join(f"{name} {theirs}" for name, (theirs, _) in differ.items())
+        got = ", ".join(f"{name} {ours}" for name, (_, ours) in differ.items())
+        raise BadInput("a checkpoint of another Run", wanted=wanted, got=got, where=str(where))
+
+
+def _about(recipe: Run) -> str:
+    builder = describe_builder(recipe.model.builder)
+    result = f" Measured: {recipe.result}" if recipe.result else ""
+    return f"Train {recipe.recipe}: {builder.summary} Source: {recipe.source}.{result}"
+
+
+def _train_flags(domain: Domain, recipe: Run) -> type:
+    """The flags of `train` for one recipe: its values are the defaults."""
+    model = options_dataclass(recipe.model.builder, recipe.model.options)
+    fields = {
+        "data": (domain.data, dataclasses.field(default=recipe.data)),
+        "model": (model, dataclasses.field(default_factory=model)),
+        "fit": (Fit, dataclasses.field(default=recipe.fit)),
+        "seed": flag(int, "of the weights, the order of the rows, dropout and the split", recipe.seed),
+        "seeds": flag(int, "train so many seeds, counted up from --seed; scores are means", recipe.seeds),
+        "folds": flag(int, "train so many folds of the data, each held out in turn; 0 for one split", recipe.folds),
+        "fold": flag(int, "of these folds, the one to hold out, counted from 0; -1 for all", recipe.fold),
+        "resume": flag(str, "run folder to go on with; auto: the newest unfinished one of this very command", ""),
+        "checkpoint_minutes": flag(float, "minutes between checkpoints within an epoch; each epoch has one", 5.0),
+        "name": flag(str, "name of the exported and registered model; the domain's where empty", ""),
+        "profile": flag(bool, "trace one epoch; profile/profile.md of the run says where its time went", False),
+        "json": flag(bool, "print one JSON object on stdout, everything else on stderr", False),
+    }
+    return dataclasses.make_dataclass("Train", [(name, *field) for name, field in fields.items()], frozen=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFlags:
+    """Flags of the verbs that take a model.
+
+    Attributes:
+        out: file or folder to write to; `predict` writes to stdout without it.
+        json: print one JSON object on stdout, everything else on stderr.
+    """
+
+    out: str = ""
+    json: bool = False
+
+
+def _evaluate(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
+    words, flags = _model_words(arguments, program)
+    model, file = _model_and_file(words)
+    if flags.out:
+        raise BadInput("evaluate writes no file", wanted="--json, which prints the scores", got=f"--out {flags.out}")
+    verbs = _verbs()
+    return verbs.evaluate(domain, model, file, json=flags.json)
+
+
+def _predict(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
+    words, flags = _model_words(arguments, program)
+    model, file = _model_and_file(words)
+    if not file:
+        raise BadInput("predict: no file", wanted="predict [MODEL] FILE", got=" ".join(words) or "nothing")
+    if flags.json and not flags.out:
+        raise BadInput("predict: stdout cannot hold both rows and JSON", wanted="--out FILE beside --json")
+    return _verbs().predict(domain, model, file, flags.out)
+
+
+def _export(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
+    words, flags = _model_words(arguments, program)
+    if len(words) > 1 or not flags.out:
+        raise BadInput("export: where to", wanted="export [MODEL] --out FOLDER", got=" ".join(arguments) or "nothing")
+    return _verbs().export(domain, words[0] if words else "", flags.out, json=flags.json)
+
+
+def _model_words(arguments: Sequence[str], program: str) -> tuple[list[str], ModelFlags]:
+    words, flags = _positional(arguments)
+    return words, parse(
+        ModelFlags,
+        flags,
+        program,
+        f"{program} [MODEL] [FILE]. MODEL: a run folder, an export folder or models:/NAME@ALIAS; else the champion.",
+    )
+
+
+def _model_and_file(words: Sequence[str]) -> tuple[str, str]:
+    """(MODEL, FILE) from up to two words: a single word is the file unless it is a folder or a URI."""
+    if len(words) > 2:
+        raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))
+    if len(words) == 1 and (Path(words[0]).is_dir() or ":/" in words[0]):
+        return words[0], ""
+    if len(words) == 2:
+        return words[0], words[1]
+    return "", words[0] if words else ""
+
+
+def _verbs() -> Any:
+    start_tensorflow()
+    from pipelines import verbs
+
+    return verbs

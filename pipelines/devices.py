@@ -1,0 +1,138 @@
+"""Where a run computes: one device, several of this machine, or several machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import cache
+from typing import Any
+
+import tensorflow as tf
+
+from data.errors import BadInput
+from pipelines.launch import JOINED
+from pipelines.run import Fit
+
+
+def strategy(fit: Fit) -> tf.distribute.Strategy:
+    """The distribution strategy of a fit, one for all fits of a process.
+
+    Several machines are those of `TF_CONFIG` (or of Slurm, where `srun` started several tasks). On one machine, several
+    devices are its GPUs, or logical CPU devices where there is none.
+
+    Raises:
+        BadInput: more devices than there are, or a `TF_CONFIG` that cannot be read.
+    """
+    return _strategy(fit.devices)
+
+
+@cache
+def _strategy(devices: int) -> tf.distribute.Strategy:
+    if (resolver := _cluster()) is not None:
+        if devices > 1:
+            raise BadInput("fit.devices beside several workers", wanted="1, or 0 for every GPU", got=devices)
+        joined = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        if os.environ.get("INDUCTIVE_LAUNCHED"):
+            print(JOINED, file=sys.stderr, flush=True)  # to the launcher, which waits for it
+        return joined
+    gpus = tf.config.list_logical_devices("GPU") if tf.config.list_physical_devices("GPU") else []
+    wanted = devices or max(1, len(gpus))
+    if gpus and wanted > len(gpus):
+        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {len(gpus)}", got=wanted)
+    if wanted == 1:
+        return tf.distribute.get_strategy()
+    if gpus:
+        return tf.distribute.MirroredStrategy([d.name for d in gpus[:wanted]])
+    names = [f"CPU:{i}" for i in range(_logical_cpus(wanted))]
+    return tf.distribute.MirroredStrategy(names, cross_device_ops=tf.distribute.ReductionToOneDevice())
+
+
+def _logical_cpus(wanted: int) -> int:
+    """Split the CPU into so many logical devices; possible only before TensorFlow has used it.
+
+    Raises:
+        BadInput: when there are more than cores, or it is too late for so many.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if wanted > cores:
+        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {cores}, the cores", got=wanted)
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * wanted)
+    except RuntimeError:
+        there = len(tf.config.list_logical_devices("CPU"))
+        if there < wanted:
+            raise BadInput("fit.devices: TensorFlow has started with fewer", wanted=wanted, got=there) from None
+    return wanted
+
+
+def _cluster() -> Any:
+    """The resolver of a cluster of several workers, if this process is one of them."""
+    if os.environ.get("TF_CONFIG"):
+        check_tf_config(os.environ["TF_CONFIG"])
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        return resolver if resolver.cluster_spec().num_tasks("worker") > 1 else None
+    if (tasks := _slurm_tasks()) > 1:
+        port = 20_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 10_000  # jobs that share a node do not meet
+        # The resolver wants GPUs to hand out, even where there is none; Slurm has handed them out.
+        return tf.distribute.cluster_resolver.SlurmClusterResolver(
+            jobs={"worker": tasks}, port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
+        )
+    return None
+
+
+def check_tf_config(text: str) -> None:
+    """Refuse a `TF_CONFIG` that is not `{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": N}}`.
+
+    Raises:
+        BadInput: saying which part is wrong.
+    """
+    wanted = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        kind, index = task["type"], task["index"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput("TF_CONFIG is malformed", wanted=wanted, got=f"{type(error).__name__}: {error}") from None
+    others = sorted(set(config["cluster"]) - {"worker"})
+    if others or kind != "worker":
+        raise BadInput("TF_CONFIG: only workers are supported", wanted=wanted, got=", ".join(others) or kind)
+    if not isinstance(workers, list) or not workers or not all(map(_is_address, workers)):
+        raise BadInput("TF_CONFIG: workers must be a list of host:port", wanted=wanted, got=workers)
+    if len(set(workers)) != len(workers):
+        raise BadInput("TF_CONFIG: workers must be different host:port", wanted=wanted, got=workers)
+    if type(index) is not int or not 0 <= index < len(workers):
+        raise BadInput("TF_CONFIG: the task is not in the cluster", wanted=f"0 to {len(workers) - 1}", got=index)
+
+
+def _is_address(text: object) -> bool:
+    return isinstance(text, str) and text.rpartition(":")[0] != "" and text.rpartition(":")[2].isdecimal()
+
+
+def wait_for_all(fit: Fit) -> None:
+    """Return when every worker has come here: one that left earlier would look lost to the others."""
+    if worker()[1] > 1:
+        joined = strategy(fit)
+        one = tf.function(lambda: joined.reduce("SUM", joined.run(lambda: tf.constant(1.0)), axis=None))
+        one()
+
+
+def worker() -> tuple[int, int]:
+    """(index, count) of this process among the workers of the run, known without starting TensorFlow's cluster."""
+    if config := os.environ.get("TF_CONFIG"):
+        check_tf_config(config)
+        parsed = json.loads(config)
+        return parsed["task"]["index"], len(parsed["cluster"]["worker"])
+    tasks = _slurm_tasks()
+    return int(os.environ["SLURM_PROCID"]) if tasks > 1 else 0, tasks
+
+
+def _slurm_tasks() -> int:
+    """Tasks that `srun` has started beside this one; a batch script or a shell of an allocation is no such task."""
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) if "SLURM_PROCID" in os.environ else 1
+
+
+def is_chief() -> bool:
+    """Whether this process is the one that writes."""
+    return worker()[0] == 0

@@ -1,0 +1,82 @@
+"""Domain: what the command line must know of a pipeline before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from data.errors import BadInput
+from data.splits import Rows, Splits
+from data.tables import Table
+from pipelines.options import did_you_mean
+from pipelines.run import Run
+
+if TYPE_CHECKING:
+    from pipelines.task import Task
+
+DOMAINS = ("genomics",)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A pipeline's light half: names, flags, recipes, files. Its `task`, which imports Keras, comes when a verb runs.
+
+    Attributes:
+        name: also the registered model's name.
+        summary: one line for lists.
+        data: dataclass of the data options, each field a `--data.` flag.
+        load: data options, seed -> splits; reads files before anything heavy is imported, so that bad files fail fast.
+        folds: run, splits, k -> the splits of each fold.
+        rows: labelled file, metadata of an export -> rows to judge it on.
+        requests: file, metadata of an export -> pieces of (table as read, inputs of the served function).
+        recipes: named runs; `train` takes the first one.
+        task_module: the module that holds TASK.
+    """
+
+    name: str
+    summary: str
+    data: type
+    load: Callable[[Any, int], Splits]
+    folds: Callable[[Run, Splits, int], Iterator[Splits]]
+    rows: Callable[[str, Mapping[str, Any]], Rows]
+    requests: Callable[[str, Mapping[str, Any]], Iterator[tuple[Table, dict[str, Any]]]]
+    recipes: Mapping[str, Run]
+    task_module: str
+
+    def recipe(self, name: str) -> Run:
+        """The recipe of this name, or the first where the name is empty.
+
+        Raises:
+            BadInput: when there is none.
+        """
+        if not name:
+            return next(iter(self.recipes.values()))
+        if name not in self.recipes:
+            wanted = "one of " + ", ".join(self.recipes)
+            raise BadInput(f"unknown {self.name} recipe{did_you_mean(name, self.recipes)}", wanted=wanted, got=name)
+        return self.recipes[name]
+
+    def members(self, run: Run, loaded: Splits) -> list[tuple[Run, Splits]]:
+        """Every training that a run stands for, with its rows: a fold of what was loaded, or its own seed's split.
+
+        Args:
+            run: one training or several.
+            loaded: what `load` gave for the run's data and seed; files are read again only for another seed.
+        """
+        trainings = run.members()
+        if run.folds:
+            parts = list(self.folds(run, loaded, run.folds))
+            return [(training, parts[training.fold]) for training in trainings]
+        return [(t, loaded if t.seed == run.seed else self.load(t.data, t.seed)) for t in trainings]
+
+    @property
+    def task(self) -> Task:
+        """The heavy half."""
+        return import_module(self.task_module).TASK
+
+
+def domain(name: str) -> Domain:
+    """The domain of this name."""
+    return import_module(f"pipelines.{name}").DOMAIN

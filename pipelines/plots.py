@@ -1,0 +1,137 @@
+"""Figures of a run, drawn without a display and without global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipelines.measures import BINS, expected_calibration_error
+
+INK, PALE, ACCENT = "#22313f", "#d5dbe1", "#c8553d"
+COLOURS = ("#2a6f97", "#c8553d", "#588b4c", "#8a5a9e", "#c99a2e", "#4f8f8b", "#9c6644", "#6c757d")
+ROC_CLASSES = 8  # more curves than this cannot be told apart
+
+
+def learning_curves(
+    history: Sequence[Mapping[str, float]], measure: str, path: Path, *, more_is_better: bool = False
+) -> Path:
+    """Loss and one validation measure by epoch, the best epoch marked."""
+    epochs = np.arange(1, len(history) + 1)
+    figure, (left, right) = _figure(2)
+    style = "o-" if len(history) == 1 else "-"  # a line through one point cannot be seen
+    left.plot(epochs, [h["loss"] for h in history], style, color=COLOURS[0], label="train loss")
+    if f"val_{measure}" in history[0]:
+        values = np.array([h[f"val_{measure}"] for h in history], float)
+        left.plot(epochs, values, style, color=COLOURS[1], label=f"validation {measure}")
+        _mark_best(left, values if more_is_better else -values)
+    left.set(xlabel="epoch", ylabel="nats", title="Loss")
+    left.legend(frameon=False)
+    right.plot(epochs, [h["learning_rate"] for h in history], style, color=COLOURS[2])
+    right.set(xlabel="epoch", ylabel="learning rate", title="Schedule at the end of each epoch")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return _save(figure, path)
+
+
+def _mark_best(axes: Axes, goodness: np.ndarray) -> None:
+    if np.isnan(goodness).all():
+        return
+    best = int(np.nanargmax(goodness)) + 1
+    axes.axvline(best, color=PALE, zorder=0)
+    side = "left" if best < len(goodness) / 2 else "right"
+    axes.annotate(f" best: epoch {best} ", (best, 0.98), xycoords=("data", "axes fraction"), fontsize=8, color=INK,
+                  ha=side, va="top")  # fmt: skip
+
+
+def roc_and_pr(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], path: Path) -> Path:
+    """One-against-rest ROC and precision-recall curves, areas in the legend."""
+    from sklearn import metrics
+
+    figure, (left, right) = _figure(2)
+    counts = np.bincount(labels, minlength=len(classes))
+    for colour, index in zip(COLOURS, [i for i in np.argsort(-counts) if counts[i]][:ROC_CLASSES], strict=False):
+        truth, score = labels == index, probabilities[:, index]
+        if truth.all():  # nothing to be told from
+            continue
+        fall_out, recall, _ = metrics.roc_curve(truth, score)
+        left.plot(fall_out, recall, color=colour, label=f"{classes[index]}  {metrics.auc(fall_out, recall):.3f}")
+        precision, recall, _ = metrics.precision_recall_curve(truth, score)
+        area = metrics.average_precision_score(truth, score)
+        right.step(recall, precision, where="post", color=colour, label=f"{classes[index]}  {area:.3f}")
+    left.plot([0, 1], [0, 1], color=PALE, zorder=0)
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, one class against the rest")
+    right.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
+    if left.get_legend_handles_labels()[1]:
+        for axes in (left, right):
+            axes.legend(frameon=False, title="class  area")
+    return _save(figure, path)
+
+
+def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], path: Path) -> Path:
+    """Counts by true and predicted class, shaded by the share of the true class."""
+    size = len(classes)
+    table = np.bincount(labels * size + guesses, minlength=size * size).reshape(size, size)
+    shares = table / np.maximum(table.sum(1, keepdims=True), 1)
+    figure, (axes,) = _figure(1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(size), classes, rotation=45 if size > 4 else 0)
+    axes.set_yticks(range(size), classes)
+    for row, column in np.ndindex(size, size) if size <= 12 else ():
+        text = f"{table[row, column]:,}\n{shares[row, column]:.1%}"
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=8, color="white" if shares[row, column] > 0.5 else INK
+        )
+    axes.set(xlabel="predicted", ylabel="true", title="Confusion on test")
+    axes.spines[:].set_visible(False)
+    return _save(figure, path)
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Path:
+    """Accuracy against confidence in bins of equal mass, with the histogram of confidences."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(confidence)))
+    error = expected_calibration_error(confidence, correct)
+    figure, (left, right) = _figure(2)
+    left.plot([0, 1], [0, 1], color=PALE, zorder=0)
+    left.plot([confidence[b].mean() for b in bins], [correct[b].mean() for b in bins], "o-", color=COLOURS[0])
+    low = min(1 / probabilities.shape[1], *(correct[b].mean() for b in bins))
+    left.set(
+        xlabel="confidence",
+        ylabel="accuracy",
+        title=f"Reliability: calibration error {error:.3f}",
+        xlim=(low, 1.01),
+        ylim=(low, 1.01),
+    )
+    right.hist(confidence, bins=30, color=COLOURS[0])
+    right.set(xlabel="confidence", ylabel="rows, logarithmic", title="How sure it is", yscale="log")
+    return _save(figure, path)
+
+
+def classifier(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], folder: Path) -> list[Path]:
+    """The figures that every classifier gets; none where it has diverged and its outputs are no numbers."""
+    if not np.isfinite(probabilities).all():
+        return []
+    return [
+        roc_and_pr(labels, probabilities, classes, folder / "roc_and_pr.png"),
+        confusion(labels, probabilities.argmax(1), classes, folder / "confusion.png"),
+        reliability(labels, probabilities, folder / "reliability.png"),
+    ]
+
+
+def _figure(panels: int) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(5.2 * panels, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path

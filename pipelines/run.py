@@ -1,0 +1,196 @@
+"""Run: everything that decides an outcome, as one frozen value that can be written, read and run again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from data.errors import BadInput
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which architecture, by its key in `arch.BUILDERS`, with options that differ from the builder's defaults."""
+
+    builder: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a model is fitted.
+
+    Attributes:
+        epochs: passes over the training rows.
+        batch_size: rows a step, over all devices together.
+        learning_rate: the peak of the schedule.
+        schedule: how the learning rate moves: constant, or cosine to zero after the warm-up.
+        warmup: share of all steps over which the learning rate rises linearly from zero, 0 to 1.
+        optimizer: update rule.
+        weight_decay: decoupled decay of kernels; biases and normalization scales are left out.
+        label_smoothing: share of a label's mass spread evenly over all classes, 0 to 1.
+        clip_norm: largest global norm of the gradient, after the reduction over devices; 0 leaves it as it is.
+        accumulate: parts into which a batch is cut to save memory; their gradients are added before the one step.
+        ema: momentum of the running average of the weights that is judged and kept; 0 keeps the weights themselves.
+        patience: epochs without a better validation score before stopping; 0 trains all epochs.
+        keep: which epoch's weights are kept: the best on validation, or the last.
+        devices: devices of this machine to train on, 0 for every GPU; they share the batch, so no rate is rescaled.
+        precision: number format of the computation; variables stay float32.
+        jit: compile gradients with XLA; auto does so on GPUs, since on CPUs convnets become 2 to 12 times slower.
+        deterministic: equal to the bit from run to run, at some cost where an operation has a faster unordered form.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup: float = 0.1
+    optimizer: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float = 0.0
+    accumulate: int = 1
+    ema: float = 0.0
+    patience: int = 0
+    keep: Literal["best", "last"] = "best"
+    devices: int = 1
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    jit: Literal["auto", "on", "off"] = "auto"
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work before anything is built."""
+        for name in ("epochs", "batch_size", "accumulate"):
+            _require(getattr(self, name) >= 1, f"fit.{name}", "at least 1", getattr(self, name))
+        _require(self.learning_rate > 0, "fit.learning_rate", "a positive number", self.learning_rate)
+        for name in ("warmup", "label_smoothing", "ema"):
+            _require(0 <= getattr(self, name) < 1, f"fit.{name}", "0 or more and below 1", getattr(self, name))
+        for name in ("weight_decay", "clip_norm", "patience", "devices"):
+            _require(getattr(self, name) >= 0, f"fit.{name}", "0 or more", getattr(self, name))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        domain: the pipeline, such as genomics.
+        recipe: the name under which the domain lists it.
+        data: the domain's own data options, a frozen dataclass.
+        model: the architecture.
+        fit: how it is fitted.
+        seed: of the weights, the order of the rows, dropout and the split.
+        seeds: how many seeds to train, counted up from `seed`.
+        folds: how many parts of the data to hold out in turn; 0 for one split.
+        fold: the one part to hold out, counted from 0; -1 for all of them.
+        source: the paper or idea the recipe follows.
+        result: what was measured with it, and how.
+    """
+
+    domain: str
+    recipe: str
+    data: Any
+    model: Model
+    fit: Fit = field(default_factory=Fit)
+    seed: int = 0
+    seeds: int = 1
+    folds: int = 0
+    fold: int = -1
+    source: str = ""
+    result: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that mean nothing."""
+        _require(self.seeds >= 1, "seeds", "1 or more", self.seeds)
+        _require(self.folds == 0 or self.folds >= 2, "folds", "0, or 2 or more", self.folds)
+        _require(self.folds == 0 or self.seeds == 1, "seeds", "1 beside folds", self.seeds)
+        _require(self.fold < max(self.folds, 0) or self.fold < 0, "fold", f"below folds ({self.folds})", self.fold)
+
+    def with_(self, **changes: Any) -> Run:
+        """The run with some fields replaced."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def several(self) -> bool:
+        """Whether it stands for several trainings: of seeds, or of folds."""
+        return self.seeds > 1 or (self.folds > 0 and self.fold < 0)
+
+    def members(self) -> list[Run]:
+        """The trainings that it stands for, each a run of its own; itself where it is one."""
+        if self.folds and self.fold < 0:
+            return [self.with_(fold=fold) for fold in range(self.folds)]
+        return [self.with_(seed=self.seed + i, seeds=1) for i in range(self.seeds)]
+
+    def differences(self, other: Run) -> dict[str, tuple[Any, Any]]:
+        """Fields whose values differ, by their flags' names, with this run's value and the other's."""
+        ours, theirs = self.flat(), other.flat()
+        names = [n for n in {**ours, **theirs} if n not in ("source", "result") and ours.get(n) != theirs.get(n)]
+        return {n: (ours.get(n), theirs.get(n)) for n in names}
+
+    def as_json(self) -> dict[str, Any]:
+        """The run as plain JSON values."""
+        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+
+    def flat(self) -> dict[str, Any]:
+        """Every field under its flag's name: `fit.epochs`, `model.width` and so on."""
+        names = ("domain", "recipe", "source", "result", "seed", "seeds", "folds", "fold")
+        values = {name: getattr(self, name) for name in names}
+        values["model.builder"] = self.model.builder
+        values |= {f"data.{k}": v for k, v in dataclasses.asdict(self.data).items()}
+        values |= {f"model.{k}": v for k, v in self.model.options.items()}
+        return values | {f"fit.{k}": v for k, v in dataclasses.asdict(self.fit).items()}
+
+
+def read_run(path: Path, data_type: type) -> Run:
+    """The run written in a `run.json`.
+
+    Args:
+        path: the file.
+        data_type: the domain's dataclass of data options.
+
+    Raises:
+        BadInput: when the file is no run of this schema and domain.
+    """
+    try:
+        stored = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput("cannot read the run", wanted="a run.json", got=error, where=str(path)) from None
+    if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
+        raise BadInput("not a run of this version", wanted=f'"schema": {SCHEMA}', got=_schema(stored), where=str(path))
+    try:
+        return Run(
+            domain=stored["domain"],
+            recipe=stored["recipe"],
+            data=_build(data_type, stored["data"]),
+            model=Model(stored["model"]["builder"], _tuples(stored["model"]["options"])),
+            fit=_build(Fit, stored["fit"]),
+            **{name: stored[name] for name in ("seed", "seeds", "folds", "fold")},
+            source=stored.get("source", ""),
+            result=stored.get("result", ""),
+        )
+    except (KeyError, TypeError) as error:
+        raise BadInput("the run lacks or misnames a field", got=error, where=str(path)) from None
+
+
+def _build(kind: type, values: Mapping[str, Any]) -> Any:
+    """A frozen dataclass from JSON values; lists become the tuples that they were."""
+    return kind(**_tuples(values))
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+
+
+def _schema(stored: object) -> object:
+    return stored.get("schema") if isinstance(stored, dict) else type(stored).__name__
+
+
+def _require(condition: bool, name: str, wanted: str, got: object) -> None:
+    if not condition:
+        raise BadInput(f"{name} cannot work", wanted=wanted, got=got)

@@ -1,0 +1,95 @@
+"""Task: what a domain tells the engine, as a small object of functions. The engine knows nothing else of a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from data.errors import BadInput
+from data.splits import Rows, Splits
+from pipelines.run import Run
+
+Meta = Mapping[str, Any]
+Batch = Mapping[str, Any]
+Scores = dict[str, float]
+
+
+class Objective(NamedTuple):
+    """What one batch is worth, row by row, so that uneven shares of several devices add up exactly.
+
+    Attributes:
+        losses: (rows,) float32; a step minimises sum(losses * weights) / sum(weights) over the global batch.
+        measures: name -> (rows,) values shown while training, averaged with the same weights.
+    """
+
+    losses: Any
+    measures: Mapping[str, Any]
+
+
+class Serving(NamedTuple):
+    """The served function: raw inputs to named outputs.
+
+    Attributes:
+        function: tensors by input name -> dict of tensors by output name; runs in a TensorFlow graph.
+        inputs: name -> {"dtype", "shape", "doc"}; the row dimension is None.
+        outputs: name -> {"dtype", "shape", "doc"}.
+    """
+
+    function: Callable[..., Mapping[str, Any]]
+    inputs: Mapping[str, Mapping[str, Any]]
+    outputs: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A domain's functions.
+
+    Attributes:
+        inputs: run, meta -> (the model's inputs by name, the tensor a builder takes).
+        trunk: run -> the builder with whatever the data's symmetry wraps around it.
+        head: features, meta -> outputs.
+        objective: model, batch, run, training -> Objective.
+        named: outputs of the model, meta -> the served function's numeric outputs by name.
+        evaluate: named outputs, rows, meta -> scores.
+        baselines: splits, seed -> name -> split -> scores.
+        plots: named outputs of the test rows, rows, meta, folder -> files written.
+        serving: model, meta -> Serving.
+        raw: rows -> the served function's inputs for these rows, as a user would send them.
+        weights: batch -> (rows,) float32, how much each row counts; known before the model runs.
+        measures: names of the objective's measures.
+        measure: the score by which validation decides, and whether more of it is better.
+        headline: the measures shown first.
+    """
+
+    inputs: Callable[[Run, Meta], tuple[dict[str, keras.KerasTensor], keras.KerasTensor]]
+    trunk: Callable[[Run], Callable[..., keras.KerasTensor]]
+    head: Callable[[keras.KerasTensor, Meta], keras.KerasTensor]
+    objective: Callable[[keras.Model, Batch, Run, bool], Objective]
+    named: Callable[[np.ndarray, Meta], dict[str, np.ndarray]]
+    evaluate: Callable[[Mapping[str, np.ndarray], Rows, Meta], Scores]
+    baselines: Callable[[Splits, int], dict[str, dict[str, Scores]]]
+    plots: Callable[..., list[Any]]
+    serving: Callable[[keras.Model, Meta], Serving]
+    raw: Callable[[Rows], dict[str, np.ndarray]]
+    weights: Callable[[Batch], Any]
+    measures: tuple[str, ...] = ()
+    measure: tuple[str, bool] = ("nll", False)
+    headline: tuple[str, ...] = ("accuracy", "mcc", "auroc", "nll")
+
+
+def build(task: Task, run: Run, meta: Meta) -> keras.Model:
+    """The model of a run: the domain's inputs, the architecture, the domain's head.
+
+    Raises:
+        BadInput: when the architecture refuses its options or the shape of the data.
+    """
+    inputs, x = task.inputs(run, meta)
+    try:
+        features = task.trunk(run)(x, **run.model.options)
+    except ValueError as error:
+        raise BadInput(f"the architecture refuses: {error}") from error
+    return keras.Model(inputs, task.head(features, meta), name=run.recipe.replace("-", "_") or run.model.builder)

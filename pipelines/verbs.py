@@ -1,0 +1,175 @@
+"""`evaluate`, `predict` and `export`: what can be done with an exported model, through the graph that is served."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from data.errors import BadInput
+from data.splits import Rows
+from pipelines.domain import Domain
+from pipelines.report import Report, spoken
+from pipelines.serve.folder import Export, ExportError, open_export
+
+CHUNK = 4_096  # rows a call of the served function
+
+
+class Served:
+    """An export's function on columns of raw inputs.
+
+    Args:
+        export: checked on disk.
+    """
+
+    def __init__(self, export: Export) -> None:
+        import tensorflow as tf
+
+        self._loaded = tf.saved_model.load(str(export.folder))
+        self._function = self._loaded.signatures["serving_default"]
+        self._constant = tf.constant
+
+    def __call__(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Named outputs, one entry a row."""
+        size = len(next(iter(columns.values())))
+        parts = [self._part(columns, slice(start, start + CHUNK)) for start in range(0, size, CHUNK)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _part(self, columns: Mapping[str, Any], rows: slice) -> dict[str, np.ndarray]:
+        tensors = {name: self._constant(column[rows]) for name, column in columns.items()}
+        return {name: value.numpy() for name, value in self._function(**tensors).items()}
+
+
+def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, Any]:
+    """Scores of a model on a labelled file, or on the test rows of its own run.
+
+    Raises:
+        BadInput: no such model, a file that cannot be read, or data that is no longer that of the run.
+    """
+    export = find(domain, model)
+    rows = domain.rows(file, export.metadata) if file else _test_rows(domain, export)
+    task = domain.task
+    outputs = Served(export)(task.raw(rows))
+    scores = task.evaluate(outputs, rows, export.metadata)
+    out = Report(json).out
+    title = f"{export.name} version {export.version} on {file or 'its test rows'}: {rows.size:,} rows"
+    out.print(title, markup=False, soft_wrap=True)  # a file's name may look like markup
+    for name, value in scores.items():
+        out.print(f"  {name:<20}{spoken(name, value):>8}")
+    return {**_head(domain, export), "rows": rows.size, "scores": {"test": scores}}
+
+
+def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
+    """A copy of a file with the model's answers as further columns: streamed, order and count kept.
+
+    Raises:
+        BadInput: no such model, or a row that it does not take; then nothing is left at `out`.
+    """
+    export = find(domain, model)
+    served, count = Served(export), 0
+    with _whole_file(out) as target:
+        writer = csv.writer(target, lineterminator="\n")
+        for table, columns in domain.requests(file, export.metadata):
+            answers = served(columns)
+            names, cells = _columns(answers, export.metadata)
+            if not count:
+                writer.writerow([*table.header, *(f"predicted_{n}" if n in table.header else n for n in names)])
+            writer.writerows([*row, *answer] for row, answer in zip(table.rows, cells, strict=True))
+            count += len(table.rows)
+    return {**_head(domain, export), "rows": count, "out": out}
+
+
+def export(domain: Domain, model: str, out: str, *, json: bool) -> dict[str, Any]:
+    """Copy a model's export to `OUT/NAME/VERSION`, where a server looks for it.
+
+    Raises:
+        BadInput: no such model, the version is there already, or it cannot be written.
+    """
+    from pipelines.export import copy
+
+    found = find(domain, model)
+    target = copy(found.folder, Path(out) / found.name / found.version)
+    Report(json).note(f"exported {found.name} version {found.version} to {target}")
+    return {**_head(domain, found), "export": str(target)}
+
+
+def find(domain: Domain, model: str) -> Export:
+    """The export that MODEL means: a folder, a URI of the registry, or the domain's champion where it is empty.
+
+    Raises:
+        BadInput: when there is none, its files were altered, or it is of another domain.
+    """
+    place = model or f"models:/{domain.name}@champion"
+    if place.startswith(("models:/", "runs:/")):
+        from pipelines.tracking import local_folder
+
+        place = str(local_folder(place))
+    try:
+        found = open_export(place)
+    except ExportError as error:
+        raise BadInput(str(error)) from None
+    if found.metadata.get("domain") != domain.name:
+        raise BadInput("a model of another domain", wanted=domain.name, got=found.metadata.get("domain"), where=place)
+    return found
+
+
+def _test_rows(domain: Domain, export: Export) -> Rows:
+    """The rows that the run was judged on, read and split again, and seen to be the same."""
+    stored = export.metadata["run"]
+    kind = {k: tuple(v) if isinstance(v, list) else v for k, v in stored["data"].items()}
+    splits = domain.load(domain.data(**kind), stored["seed"])
+    if splits.meta["digest"]["test"] != export.metadata["data"]["digest"]["test"]:
+        raise BadInput(
+            "the run's own test rows cannot be made again: its data has changed, or it was one of several folds",
+            wanted="evaluate MODEL FILE",
+            got=f"rows of {splits.meta['name']} with another digest",
+        )
+    return splits.test
+
+
+def _head(domain: Domain, export: Export) -> dict[str, Any]:
+    return {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
+
+
+def _columns(
+    answers: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
+) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+    """Names and rows of cells: a column for each output, and for each class where an output has one value a class."""
+    classes = metadata.get("classes", ())
+    columns: dict[str, list[Any]] = {}
+    for name in metadata["outputs"]:
+        values = answers[name]
+        if values.ndim == 1:
+            columns[name] = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+            continue
+        parts = classes if len(classes) == values.shape[1] else range(values.shape[1])
+        columns |= {f"{name}_{part}": [f"{v:.6g}" for v in values[:, i].tolist()] for i, part in enumerate(parts)}
+    return list(columns), zip(*columns.values(), strict=True)
+
+
+@contextmanager
+def _whole_file(out: str) -> Iterator[TextIO]:
+    """A file that appears only when all of it is written; stdout where there is no name."""
+    if not out:
+        yield sys.stdout
+        sys.stdout.flush()  # here, where a reader who has gone is no fault
+        return
+    path = Path(out)
+    special = path.exists() and not path.is_file()  # a pipe or a device is written to, never put out of its place
+    aside = path if special else path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("w", newline="") as target:
+            yield target
+        if not special:
+            os.replace(aside, path)
+    except OSError as error:
+        raise BadInput("cannot write", wanted="a file in a folder with space", got=error.strerror, where=out) from None
+    finally:
+        if not special:
+            aside.unlink(missing_ok=True)
