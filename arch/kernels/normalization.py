@@ -1,43 +1,12 @@
-"""The one file that reaches into a backend, each time beside a portable twin in keras.ops.
-
-Which of the two runs is chosen by itself; `with portable():` forces the twin, for the tests that they are equal and
-for a user who suspects a kernel. TensorFlow is imported when a kernel runs, never when this file is imported.
-"""
+"""Batch normalization: fused on TensorFlow, and over all replicas."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
 
-# A plain module global and no context variable: tf.distribute runs each replica in a thread of its own.
-_forced = False
-
-
-@contextmanager
-def portable() -> Iterator[None]:
-    """Inside this block every kernel runs as its keras.ops twin; a function traced inside keeps the twin."""
-    global _forced
-    before, _forced = _forced, True
-    try:
-        yield
-    finally:
-        _forced = before
-
-
-def _on_tensorflow() -> bool:
-    return keras.backend.backend() == "tensorflow"
-
-
-def _replicas() -> int:
-    """How many replicas of tf.distribute take this step together; 1 without a strategy."""
-    if not _on_tensorflow():
-        return 1
-    import tensorflow as tf
-
-    return tf.distribute.get_strategy().num_replicas_in_sync
+from arch.kernels.choice import fast, replicas
 
 
 def _lacks_gradient_at_inference() -> bool:
@@ -97,20 +66,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
         rank = len(inputs.shape)
         dtype = keras.backend.standardize_dtype(inputs.dtype)
         return (
-            not _forced
-            and _on_tensorflow()
+            fast()
             and rank in (3, 4)
             and self.axis in (-1, rank - 1)
             and dtype == self.compute_dtype
             and dtype in ("float32", "float16", "bfloat16")
             and not self.renorm
-            and not (learning and (mask is not None or _replicas() > 1))
+            and not (learning and (mask is not None or replicas() > 1))
             and (learning or not _lacks_gradient_at_inference())
         )
 
     def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
         """Mean and biased variance (channels,) of the rows that the mask leaves, over all replicas."""
-        if _replicas() == 1:
+        if replicas() == 1:
             return super()._moments(inputs, mask)
         return _global_moments(inputs, mask, self._reduction_axes)
 

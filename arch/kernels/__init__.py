@@ -1,0 +1,10 @@
+"""The one place that reaches into a backend, each time beside a portable twin in keras.ops.
+
+Which of the two runs is chosen by itself; `with portable():` forces the twin, for the tests that they are equal and
+for a user who suspects a kernel. TensorFlow is imported when a kernel runs, never when these files are imported.
+"""
+
+from arch.kernels.choice import fast, portable, replicas
+from arch.kernels.normalization import BatchNormalization, fused_batch_norm
+
+__all__ = ["BatchNormalization", "fast", "fused_batch_norm", "portable", "replicas"]
