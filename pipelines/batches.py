@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from data.splits import Rows
-
-
-def steps_of(rows: int, batch_size: int) -> int:
-    """Optimizer steps of an epoch; the last one may take fewer rows."""
-    return -(-rows // batch_size)
 
 
 def epoch_order(size: int, seed: int, epoch: int) -> np.ndarray:
@@ -58,7 +53,7 @@ def training_batches(
     Returns:
         A dataset of pairs: a dict of tensors, (share, ...) each, and the weight of its rows.
     """
-    gather, steps = gatherer(rows), steps_of(rows.size, batch_size)
+    gather, steps = gatherer(rows, seed), rows.steps(batch_size)
 
     def epoch_batches(epoch: Any) -> tf.data.Dataset:
         order = tf.numpy_function(lambda e: epoch_order(rows.size, seed, int(e)), [epoch], tf.int64, stateful=False)
@@ -69,34 +64,67 @@ def training_batches(
             step, part = number // len(mine), tf.constant(list(mine), tf.int64)[number % len(mine)]
             batch = order[step * batch_size : (step + 1) * batch_size]
             start, end, weight = share(tf.size(batch), tf.cast(part, tf.int32), parts)
-            return gather(batch[start:end]), weight
+            return gather(batch[start:end], epoch), weight
 
-        return tf.data.Dataset.range(first * len(mine), steps * len(mine)).map(cut)
+        numbers = tf.data.Dataset.range(first * len(mine), steps * len(mine))
+        # What Python makes around the rows is worth a thread; TensorFlow's own gathering is not.
+        return numbers.map(cut, num_parallel_calls=tf.data.AUTOTUNE if rows.around else None)
 
     epochs = tf.data.Dataset.range(first_step // steps, np.iinfo(np.int64).max)
     # An endless dataset spares tf.distribute a check, and a collective, at every step.
     return epochs.flat_map(epoch_batches).repeat().prefetch(tf.data.AUTOTUNE)
 
 
-def ordered_batches(rows: Rows, batch_size: int) -> tf.data.Dataset:
-    """The rows once, in order."""
+def ordered_batches(rows: Rows, batch_size: int) -> Callable[[], Iterable[dict[str, Any]]]:
+    """What gives the rows once, in order; rows that share a graph, or fit into one batch, come all at once."""
     gather = gatherer(rows)
+    if rows.shared or rows.size <= batch_size:
+        whole = gather(tf.range(rows.size))
+        return lambda: [whole]
     starts = tf.data.Dataset.range(0, rows.size, batch_size)
-    return starts.map(lambda s: gather(tf.range(s, tf.minimum(s + batch_size, rows.size)))).prefetch(2)
+    batches = starts.map(lambda s: gather(tf.range(s, tf.minimum(s + batch_size, rows.size)))).prefetch(2)
+    return lambda: batches
 
 
-def gatherer(rows: Rows) -> Callable[[Any], dict[str, Any]]:
-    """A graph function: indices -> the batch of these rows; arrays are gathered in TensorFlow, the rest in Python."""
+def gatherer(rows: Rows, seed: int = 0) -> Callable[..., dict[str, Any]]:
+    """A graph function: indices, epoch (-1 outside training) -> the batch of these rows, with what they share.
+
+    Arrays are gathered in TensorFlow, the rest in Python.
+    """
     dense = {name: getattr(column, "array", column) for name, column in rows.items()}
     arrays = {name: tf.constant(column) for name, column in dense.items() if isinstance(column, np.ndarray)}
+    shared = {name: tf.constant(array) for name, array in rows.shared.items()}
     others = {name: column for name, column in rows.items() if name not in arrays}
     kinds = {name: np.asarray(column[np.zeros(1, np.int64)]) for name, column in others.items()}
 
-    def gather(indices: Any) -> dict[str, Any]:
+    def gather(indices: Any, epoch: Any = -1) -> dict[str, Any]:
         batch = {name: tf.gather(array, indices) for name, array in arrays.items()}
         for name, column in others.items():
             value = tf.numpy_function(lambda i, c=column: np.asarray(c[i]), [indices], kinds[name].dtype)
             batch[name] = tf.ensure_shape(value, [None, *kinds[name].shape[1:]])
-        return batch
+        return {**shared, **batch, **surround(batch, epoch)}
 
+    surround = _surrounder(rows, seed) if rows.around else lambda batch, epoch: {}
     return gather
+
+
+def _surrounder(rows: Rows, seed: int) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The graph function that calls the rows' own `around`; its kinds are those of a batch of one row."""
+    around = rows.around
+    assert around is not None
+    one = {name: np.asarray(column[np.zeros(1, np.int64)]) for name, column in rows.items()}
+    kinds = {name: np.asarray(value) for name, value in around(one, seed, -1).items()}
+
+    def make(epoch: Any, *columns: Any) -> list[np.ndarray]:
+        made = around(dict(zip(one, columns, strict=True)), seed, int(epoch))
+        return [np.asarray(made[name], kinds[name].dtype) for name in kinds]
+
+    def surround(batch: dict[str, Any], epoch: Any) -> dict[str, Any]:
+        kept = [k.dtype for k in kinds.values()]
+        made = tf.numpy_function(make, [epoch, *(batch[name] for name in one)], kept, stateful=False)
+        return {
+            name: tf.ensure_shape(value, [None, *kind.shape[1:]])
+            for (name, kind), value in zip(kinds.items(), made, strict=True)
+        }
+
+    return surround

@@ -63,9 +63,13 @@ class Checkpoints:
         self.folder, self.seconds, self.writes = folder, 60 * minutes, writes
         self._last = time.monotonic()
 
+    def age(self) -> float:
+        """Seconds since the last state was written, or since the start."""
+        return time.monotonic() - self._last
+
     def due(self) -> bool:
         """Whether it is time for a state within the epoch."""
-        return self.folder is not None and self.writes and time.monotonic() - self._last >= self.seconds
+        return self.folder is not None and self.writes and self.age() >= self.seconds
 
     def save(self, model: keras.Model, callbacks: Sequence[Any], at: Position) -> None:
         """Write the state whole or not at all, and forget all but the newest few."""

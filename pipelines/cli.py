@@ -17,17 +17,18 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from data.errors import BadInput
-from pipelines.domain import Domain
+from pipelines.domain import Domain, Verb
 from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
-from pipelines.run import Fit, Model, Run, read_run
+from pipelines.run import Model, Run, read_run
 
 Answer = dict[str, Any] | None
 
@@ -65,9 +66,18 @@ class Usage(BadInput):
 
 def main(domain: Domain) -> None:
     """Run one verb of a domain and exit."""
+    verbs: dict[str, Callable[..., Answer]]
     verbs = {"train": _train, "evaluate": _evaluate, "predict": _predict, "export": _export}
+    verbs |= {name: _own_verb(verb) for name, verb in domain.verbs.items()}
     program = f"python -m pipelines.{domain.name}"
     run_verb(verbs, program, lambda: _usage(domain, program, verbs), domain)
+
+
+def _own_verb(verb: Verb) -> Callable[..., Answer]:
+    def carry_out(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
+        return import_module(verb.module).main(domain, arguments, program)
+
+    return carry_out
 
 
 def run_verb(verbs: dict[str, Callable[..., Answer]], program: str, usage: Callable[[], str], *context: Any) -> None:
@@ -140,6 +150,7 @@ def _usage(domain: Domain, program: str, verbs: dict[str, Any]) -> str:
         "predict": "predict [MODEL] FILE [--out FILE] [--json]",
         "export": "export [MODEL] --out FOLDER [--json]",
     }
+    about |= {name: verb.usage for name, verb in domain.verbs.items()}
     lines += [f"  {about[verb]}" for verb in verbs]
     lines += [
         "",
@@ -169,7 +180,7 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
     word = words[0] if words else ""
     stored = _resumed(domain, flags)
     if word.endswith(".json"):
-        recipe = read_run(Path(word), domain.data)
+        recipe = read_run(Path(word), domain)
         if recipe.domain != domain.name:
             raise BadInput("a run of another domain", wanted=domain.name, got=recipe.domain, where=word)
     else:
@@ -181,6 +192,7 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         fit=parsed.fit,
         **{name: getattr(parsed, name) for name in ("seed", "seeds", "folds", "fold")},
     )
+    domain.check(run)
     start_tensorflow()
     from pipelines.report import Report
     from pipelines.runs import find_run
@@ -191,7 +203,7 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         folder = unfinished(domain, run)
     elif parsed.resume:
         folder = find_run(domain.name, parsed.resume)
-        _same_run(run, read_run(folder.path / "run.json", domain.data), folder.path)
+        _same_run(run, read_run(folder.path / "run.json", domain), folder.path)
     name = parsed.name or domain.name
     if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
         raise BadInput("--name cannot name a folder", wanted="letters, digits, . _ and -", got=name)
@@ -207,7 +219,7 @@ def _resumed(domain: Domain, flags: Sequence[str]) -> Run | None:
         if name == "--resume" and place != "auto":
             from pipelines.runs import find_run
 
-            return read_run(find_run(domain.name, place).path / "run.json", domain.data)
+            return read_run(find_run(domain.name, place).path / "run.json", domain)
     return None
 
 
@@ -235,7 +247,7 @@ def _train_flags(domain: Domain, recipe: Run) -> type:
     fields = {
         "data": (domain.data, dataclasses.field(default=recipe.data)),
         "model": (model, dataclasses.field(default_factory=model)),
-        "fit": (Fit, dataclasses.field(default=recipe.fit)),
+        "fit": (domain.fit, dataclasses.field(default=recipe.fit)),
         "seed": flag(int, "of the weights, the order of the rows, dropout and the split", recipe.seed),
         "seeds": flag(int, "train so many seeds, counted up from --seed; scores are means", recipe.seeds),
         "folds": flag(int, "train so many folds of the data, each held out in turn; 0 for one split", recipe.folds),

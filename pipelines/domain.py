@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,25 @@ from data.errors import BadInput
 from data.splits import Rows, Splits
 from data.tables import Table
 from pipelines.options import did_you_mean
-from pipelines.run import Run
+from pipelines.run import Fit, Run
 
 if TYPE_CHECKING:
     from pipelines.task import Task
 
 DOMAINS = ("genomics",)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb that a domain has beyond those of all domains.
+
+    Attributes:
+        usage: its line in the help: `explain [MODEL] [FILE] --out FOLDER`.
+        module: whose `main(domain, arguments, program)` carries it out and returns what `--json` prints; imported then.
+    """
+
+    usage: str
+    module: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +46,11 @@ class Domain:
         requests: file, metadata of an export -> pieces of (table as read, inputs of the served function).
         recipes: named runs; `train` takes the first one.
         task_module: the module that holds TASK.
+        about: meta -> what was found in the data, a line each.
+        facts: keys of meta that travel with an export, for `rows` and `requests`.
+        fit: dataclass of the fit options, each field a `--fit.` flag; `Fit` or a subclass.
+        check: refuses a run that cannot work, before anything is read.
+        verbs: further verbs by name.
     """
 
     name: str
@@ -44,6 +62,11 @@ class Domain:
     requests: Callable[[str, Mapping[str, Any]], Iterator[tuple[Table, dict[str, Any]]]]
     recipes: Mapping[str, Run]
     task_module: str
+    about: Callable[[Mapping[str, Any]], list[str]] = lambda meta: []
+    facts: tuple[str, ...] = ()
+    fit: type = Fit
+    check: Callable[[Run], None] = lambda run: None
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
 
     def recipe(self, name: str) -> Run:
         """The recipe of this name, or the first where the name is empty.

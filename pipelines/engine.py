@@ -19,14 +19,15 @@ import numpy as np
 
 from data.errors import BadInput
 from data.splits import Rows, Splits
-from pipelines.batches import steps_of
 from pipelines.checkpoint import Checkpoints, Position
+from pipelines.measures import MEASURES
 from pipelines.optimizers import make_optimizer
 from pipelines.run import Fit, Run
 from pipelines.signals import Signals
 from pipelines.task import Meta, Scores, Task, build
 
 PREDICT_ROWS = 256
+EPOCH_SECONDS = 1.0  # shorter epochs share a checkpoint: writing each safely would take longer than they do
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
     placement = backend().place(run.fit)
     with placement.scope():
         model = build(task, run, splits.meta)
-        steps = steps_of(splits.train.size, run.fit.batch_size)
+        steps = splits.train.steps(run.fit.batch_size)
         model.compile(optimizer=make_optimizer(run.fit, steps * run.fit.epochs))
         model.optimizer.build(model.trainable_variables)
     return Prepared(model, placement)
@@ -115,12 +116,13 @@ class _Fitting:
     ) -> None:
         self.run, self.task, self.splits, self.checkpoints = run, task, splits, checkpoints
         self.model = prepared.model
-        self.steps = steps_of(splits.train.size, run.fit.batch_size)
+        self.steps = splits.train.steps(run.fit.batch_size)
         self.callbacks = [*_keepers(run.fit, task), *callbacks]
         self.listeners = keras.callbacks.CallbackList(
             self.callbacks, model=self.model, epochs=run.fit.epochs, steps=self.steps, rows=splits.train.size
         )
         self.loop = backend().TrainLoop(run, task, self.model, prepared.placement)
+        self.val_outputs = _outputs_of(self.model, splits.val)
         self.at = Position()
 
     def carry_out(self, on_history: Callable[[list[dict[str, float]]], None]) -> Fitted:
@@ -143,18 +145,22 @@ class _Fitting:
     def _epochs(self, signals: Signals) -> Iterator[list[dict[str, float]]]:
         """Train and validate epoch by epoch, until the last or until a callback stops the training."""
         self.loop.start(self.splits.train, self.at.epoch * self.steps + self.at.step)
-        while self.at.epoch < self.run.fit.epochs and not self.model.stop_training:
+        while not self._ends():
             if not self.at.step:
                 self.listeners.on_epoch_begin(self.at.epoch)
             logs = self._train_epoch(signals)
-            logs |= _validate(self.task, self.splits, self.model, self.listeners)
+            logs |= self._validate()
             self.listeners.on_epoch_end(self.at.epoch, logs)
             self.at = Position(self.at.epoch + 1, history=[*self.at.history, logs])
             asked = self.loop.asked
             self.loop.put_back({})
-            self._save()
-            yield self.at.history
-            signals.raise_if(asked)
+            if asked or self._ends() or self.checkpoints.age() >= EPOCH_SECONDS:
+                self._save()
+                yield self.at.history
+                signals.raise_if(asked)
+
+    def _ends(self) -> bool:
+        return self.at.epoch == self.run.fit.epochs or self.model.stop_training
 
     def _train_epoch(self, signals: Signals) -> dict[str, float]:
         start = time.perf_counter()
@@ -174,6 +180,13 @@ class _Fitting:
         rate = {"seconds": seconds, "rows_per_second": self.splits.train.size / seconds}
         return logs | rate | {"learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))}
 
+    def _validate(self) -> dict[str, float]:
+        task, val, meta = self.task, self.splits.val, self.splits.meta
+        self.listeners.on_test_begin()
+        scores = (task.validate or task.evaluate)(task.named(self.val_outputs(), meta), val, meta)
+        self.listeners.on_test_end(scores)
+        return {f"val_{name}": value for name, value in scores.items()}
+
     def _save(self) -> None:
         self.at.totals = self.loop.totals
         self.checkpoints.save(self.model, self.callbacks, self.at)
@@ -184,26 +197,16 @@ class _Fitting:
             self.loop.put_back(found.totals)
 
 
-def _validate(
-    task: Task, splits: Splits, model: keras.Model, listeners: keras.callbacks.CallbackList
-) -> dict[str, float]:
-    listeners.on_test_begin()
-    scores = evaluate(model, task, splits.val, splits.meta)
-    listeners.on_test_end(scores)
-    return {f"val_{name}": value for name, value in scores.items()}
-
-
 def _keepers(fit: Fit, task: Task) -> list[keras.callbacks.Callback]:
     """Callbacks that decide which weights are judged and kept."""
-    name, more_is_better = task.measure
     keepers: list[keras.callbacks.Callback] = []
     if fit.ema:
         keepers.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if fit.keep == "best" or fit.patience:
         keepers.append(
             keras.callbacks.EarlyStopping(
-                monitor=f"val_{name}",
-                mode="max" if more_is_better else "min",
+                monitor=f"val_{task.measure}",
+                mode="max" if MEASURES[task.measure].more_is_better else "min",
                 patience=fit.patience or fit.epochs,
                 restore_best_weights=fit.keep == "best",
             )
@@ -222,10 +225,14 @@ def predict(model: keras.Model, rows: Rows) -> np.ndarray:
     Returns:
         (rows, ...) float array.
     """
-    inputs = Rows({name: rows[name] for name in model.input})
+    return _outputs_of(model, rows)()
+
+
+def _outputs_of(model: keras.Model, rows: Rows) -> Callable[[], np.ndarray]:
+    """What computes the model's outputs for these rows, which are put in place once."""
     if not hasattr(model, "_inductive_forward"):
         model._inductive_forward = backend().forward(model)  # compiled once a model
-    return model._inductive_forward(inputs, PREDICT_ROWS)
+    return model._inductive_forward(rows.inputs(model.input), PREDICT_ROWS)
 
 
 def backend() -> ModuleType:

@@ -55,13 +55,15 @@ def export(
         sample = sample.take(np.arange(min(PARITY_ROWS, sample.size)))
         raw = task.raw(sample)
         answers = _serve(aside, raw)
-        difference = _difference(answers, task.named(predict(model, sample), meta))
+        difference = _difference(task.answers(answers, sample), task.named(predict(model, sample), meta))
         metadata = {
             "schema": SCHEMA,
             "name": name,
             "version": version,
             "inputs": serving.inputs,
             "outputs": serving.outputs,
+            "by_rows": serving.by_rows,
+            "signatures": {n: {"inputs": s.inputs, "outputs": s.outputs} for n, s in serving.others.items()},
             **{key: meta[key] for key in ("classes", "unit", "licence") if key in meta},
             "example": {"inputs": _first(raw), "outputs": _first(answers)},
             "requirements": [f"tensorflow-cpu=={tf.__version__}", f"numpy=={np.__version__}"],
@@ -105,8 +107,8 @@ def sha256(path: Path) -> str:
 def _save(model: keras.Model, serving: Serving, folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(model)
-    signature = {name: _spec(name, spec) for name, spec in serving.inputs.items()}
-    archive.add_endpoint("serving_default", serving.function, [signature[n] for n in serving.inputs])
+    for name, served in {"serving_default": serving, **serving.others}.items():
+        archive.add_endpoint(name, served.function, [_spec(n, spec) for n, spec in served.inputs.items()])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras prints a listing of endpoints
         archive.write_out(str(folder), verbose=False)
     model.save(folder / "model.keras")

@@ -18,7 +18,7 @@ from keras import ops
 
 from data.errors import BadInput
 from data.splits import Rows
-from pipelines.batches import epoch_order, steps_of
+from pipelines.batches import epoch_order
 from pipelines.loop import Loop
 from pipelines.run import Fit, Run
 from pipelines.task import Batch, Task
@@ -70,20 +70,27 @@ def device_names() -> list[str]:
     return [device.device_kind for device in jax.devices()]
 
 
-def forward(model: keras.Model) -> Callable[[Rows, int], np.ndarray]:
-    """The model's outputs for rows in their order, so many at a time, compiled."""
+def forward(model: keras.Model) -> Callable[[Rows, int], Callable[[], np.ndarray]]:
+    """Compile the model; gives, for rows and how many to take at a time, what computes its outputs in their order."""
 
     @jax.jit
     def compiled(trained: Any, others: Any, batch: Batch) -> Any:
         return model.stateless_call(trained, others, batch, training=False)[0]
 
-    def outputs(rows: Rows, size: int) -> np.ndarray:
-        weights = [[v.value for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables)]
-        starts = range(0, rows.size, size)
-        batches = ({k: np.asarray(c[s : s + size]) for k, c in _dense(rows).items()} for s in starts)
-        return np.concatenate([np.asarray(compiled(*weights, batch)) for batch in batches])
+    def of(rows: Rows, size: int) -> Callable[[], np.ndarray]:
+        shared = jax.device_put(rows.shared)
+        size = rows.size if rows.shared else size
 
-    return outputs
+        def outputs() -> np.ndarray:
+            weights = [[v.value for v in vs] for vs in (model.trainable_variables, model.non_trainable_variables)]
+            cuts = (np.arange(s, min(s + size, rows.size)) for s in range(0, rows.size, size))
+            batches = ({**shared, **rows.batch(cut)} for cut in cuts)
+            inputs = ({name: batch[name] for name in model.input} for batch in batches)
+            return np.concatenate([np.asarray(compiled(*weights, batch)) for batch in inputs])
+
+        return outputs
+
+    return of
 
 
 class TrainLoop(Loop):
@@ -106,7 +113,8 @@ class TrainLoop(Loop):
 
     def start(self, rows: Rows, first_step: int) -> None:
         """Take the batches from this step on, counted over all epochs."""
-        self._rows, self._columns, self._next = rows, _dense(rows), first_step
+        self._rows, self._next = rows, first_step
+        self._shared = self.placement.put(rows.shared, split=False)
 
     def __call__(self, count: int, asked: bool = False) -> dict[str, float]:
         """Take `count` steps; returns the epoch's means so far."""
@@ -132,14 +140,14 @@ class TrainLoop(Loop):
     def _pieces(self) -> list[dict[str, Any]]:
         """The next batch on the devices, cut into the pieces whose gradients are added."""
         size, pieces = self.run.fit.batch_size, self.run.fit.accumulate
-        epoch, step = divmod(self._next, steps_of(self._rows.size, size))
+        epoch, step = divmod(self._next, self._rows.steps(size))
         if step == 0 or not hasattr(self, "_order"):
             self._order = epoch_order(self._rows.size, self.run.seed, epoch)
         self._next += 1
         parts = np.array_split(self._order[step * size : (step + 1) * size], pieces)
-        batches = [{k: np.asarray(c[part]) for k, c in self._columns.items()} for part in parts if len(part)]
-        split = all(len(part) % self.placement.count == 0 for part in parts)
-        return [self.placement.put(batch, split) for batch in batches]
+        batches = [self._rows.batch(part, self.run.seed, epoch) for part in parts if len(part)]
+        split = not self._rows.around and all(len(part) % self.placement.count == 0 for part in parts)
+        return [{**self._shared, **self.placement.put(batch, split)} for batch in batches]
 
     def _step(self, trained: Any, others: Any, optimizer: Any, pieces: list[Batch]) -> tuple[Any, Any, Any, Any]:
         """One optimizer step, as a pure function of the state and the batch."""
@@ -187,7 +195,3 @@ class TrainLoop(Loop):
 
 def _or(value: Any, other: Any) -> Any:
     return other if value is None else value
-
-
-def _dense(rows: Rows) -> dict[str, Any]:
-    return {name: getattr(column, "array", column) for name, column in rows.items()}

@@ -1,11 +1,56 @@
-"""Measures of classifiers, from probabilities. Fractions stay fractions; what is undefined is NaN."""
+"""Every measure of the house, and those of classifiers. Fractions stay fractions; what is undefined is NaN."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-BINS = 15
-MEASURES = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece")
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measure is read.
+
+    Attributes:
+        more_is_better: which way is better.
+        scale: by what it is multiplied when it is told to people: 100 for a share that is told in percent.
+        digits: behind the point, when it is told.
+    """
+
+    more_is_better: bool
+    scale: float = 1.0
+    digits: int = 3
+
+
+PERCENT = Measure(True, scale=100, digits=1)
+MEASURES = {
+    "accuracy": PERCENT,
+    "balanced_accuracy": PERCENT,
+    "mcc": PERCENT,
+    "auroc": Measure(True),
+    "auprc": Measure(True),
+    "nll": Measure(False),
+    "ece": Measure(False),
+}
+CLASSIFICATION = tuple(MEASURES)
+BINS = 15  # of the expected calibration error
+
+
+def better(measure: str, ours: float | None, theirs: float | None) -> bool:
+    """Whether one value of a measure is better than another; null and NaN, of what diverged, always are worse."""
+    one, other = (np.nan if value is None else value for value in (ours, theirs))
+    if np.isnan(one) or np.isnan(other):
+        return bool(np.isnan(other) and not np.isnan(one))
+    return one > other if MEASURES[measure].more_is_better else one < other
+
+
+def spoken(measure: str, value: float | None, spread: float | None = None) -> str:
+    """A score as people write it, with its spread where there is one."""
+    if value is None or value != value:
+        return "-"
+    told = MEASURES.get(measure, Measure(True))
+    text = f"{told.scale * value:.{told.digits}f}"
+    return text if spread is None or spread != spread else f"{text} ± {told.scale * spread:.{told.digits}f}"
 
 
 def classification(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -20,7 +65,7 @@ def classification(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, f
         nats, ece (15 bins of equal mass). All are NaN where a probability is, as of a model that has diverged.
     """
     if np.isnan(probabilities).any():
-        return dict.fromkeys(MEASURES, float("nan"))
+        return dict.fromkeys(CLASSIFICATION, float("nan"))
     from sklearn import metrics
 
     guesses = probabilities.argmax(1)

@@ -10,16 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipelines.measures import BINS, expected_calibration_error
+from pipelines.measures import BINS, MEASURES, expected_calibration_error
 
 INK, PALE, ACCENT = "#22313f", "#d5dbe1", "#c8553d"
 COLOURS = ("#2a6f97", "#c8553d", "#588b4c", "#8a5a9e", "#c99a2e", "#4f8f8b", "#9c6644", "#6c757d")
 ROC_CLASSES = 8  # more curves than this cannot be told apart
 
 
-def learning_curves(
-    history: Sequence[Mapping[str, float]], measure: str, path: Path, *, more_is_better: bool = False
-) -> Path:
+def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: Path) -> Path:
     """Loss and one validation measure by epoch, the best epoch marked."""
     epochs = np.arange(1, len(history) + 1)
     figure, (left, right) = _figure(2)
@@ -28,7 +26,7 @@ def learning_curves(
     if f"val_{measure}" in history[0]:
         values = np.array([h[f"val_{measure}"] for h in history], float)
         left.plot(epochs, values, style, color=COLOURS[1], label=f"validation {measure}")
-        _mark_best(left, values if more_is_better else -values)
+        _mark_best(left, values if MEASURES[measure].more_is_better else -values)
     left.set(xlabel="epoch", ylabel="nats", title="Loss")
     left.legend(frameon=False)
     right.plot(epochs, [h["learning_rate"] for h in history], style, color=COLOURS[2])

@@ -55,7 +55,7 @@ def main(place: Path) -> None:
 
     request = json.loads((place / "told.json").read_text())
     owner = domain(json.loads((place / "run.json").read_text())["domain"])
-    run = read_run(place / "run.json", owner.data)
+    run = read_run(place / "run.json", owner)
     task = owner.task
     task.trunk(run)  # importing the builder registers the layers that the file names
     [(_, splits)] = owner.members(run, owner.load(run.data, run.seed))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from data.splits import Splits
+from pipelines.measures import better, spoken
 from pipelines.run import Run
 
 if TYPE_CHECKING:
@@ -39,18 +41,13 @@ class Report:
         """One line by the way."""
         self.out.print(text, markup=False)
 
-    def data(self, meta: Mapping[str, Any]) -> None:
+    def data(self, meta: Mapping[str, Any], about: Sequence[str]) -> None:
         """What was read, and what was found in it."""
         rows = ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS)
-        self._line("data", f"{meta['name']}: {rows}; {len(meta['classes'])} classes; {meta['split_rule']}")
-        found = meta["duplicates"]
-        repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
-        shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
-        clashes = found["contradictory"]["contents"]
-        if repeats or shared or clashes:
-            self._line(
-                "", f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"
-            )
+        kinds = f"{len(meta['classes'])} classes; " if "classes" in meta else ""
+        self._line("data", f"{meta['name']}: {rows}; {kinds}{meta['split_rule']}")
+        for line in about:
+            self._line("", line)
 
     def model(self, run: Run, counts: Account) -> None:
         """What will be trained."""
@@ -70,14 +67,15 @@ class Report:
             yield
 
     @contextmanager
-    def progress(self, run: Run, splits: Splits) -> Iterator[keras.callbacks.Callback]:
+    def progress(self, task: Task, run: Run, splits: Splits) -> Iterator[keras.callbacks.Callback]:
         """A progress bar as a Keras callback; one line an epoch where stderr is no terminal."""
+        measures = dict.fromkeys((task.measure, task.headline[0]))
         if not self.live.is_terminal:
-            yield EpochLines()
+            yield EpochLines(tuple(measures))
             return
         columns = ("{task.description}", BarColumn(), "{task.fields[values]}", TimeRemainingColumn(compact=True))
         with Progress(*(TextColumn(c) if isinstance(c, str) else c for c in columns), console=self.live) as bar:
-            yield ProgressBar(bar, run.fit.epochs * splits.train.size)
+            yield ProgressBar(bar, run.fit.epochs * splits.train.size, tuple(measures))
 
     def result(self, task: Task, result: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """The table of scores, the verdict, and where everything lies."""
@@ -109,9 +107,9 @@ class Report:
 class ProgressBar(keras.callbacks.Callback):
     """Epoch, losses, throughput and time left, on a bar over all rows of all epochs."""
 
-    def __init__(self, bar: Progress, rows: int) -> None:
+    def __init__(self, bar: Progress, rows: int, measures: Sequence[str]) -> None:
         super().__init__()
-        self.bar, self.values = bar, ""
+        self.bar, self.measures, self.values = bar, measures, ""
         self.task = bar.add_task("compiling", total=rows, values="")
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -126,33 +124,30 @@ class ProgressBar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Show the epoch's values."""
-        self.values = _epoch_values(logs or {})
+        self.values = _epoch_values(self.measures, logs or {})
         self.bar.update(self.task, values=self.values)
 
 
 class EpochLines(keras.callbacks.Callback):
-    """One plain line an epoch on stderr, for logs."""
+    """One plain line an epoch on stderr, for logs.
+
+    Args:
+        measures: of validation, to show.
+    """
+
+    def __init__(self, measures: Sequence[str]) -> None:
+        super().__init__()
+        self.measures = measures
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Print it."""
-        print(f"epoch {epoch + 1}/{self.params['epochs']}  {_epoch_values(logs or {})}", file=sys.stderr)
+        print(f"epoch {epoch + 1}/{self.params['epochs']}  {_epoch_values(self.measures, logs or {})}", file=sys.stderr)
 
 
-def _epoch_values(logs: Mapping[str, float]) -> str:
+def _epoch_values(measures: Sequence[str], logs: Mapping[str, float]) -> str:
     shown = [f"loss {logs['loss']:.4f}"]
-    shown += [f"val {m} {logs[f'val_{m}']:.4f}" for m in ("nll", "accuracy") if f"val_{m}" in logs]
+    shown += [f"val {m} {logs[f'val_{m}']:.4f}" for m in measures if f"val_{m}" in logs]
     return "  ".join([*shown, f"{logs['rows_per_second']:,.0f} rows/s"])
-
-
-def spoken(measure: str, value: float | None, spread: float | None = None) -> str:
-    """A score as people write it: fractions that count hits in percent, others with three digits."""
-    if value is None or value != value:
-        return "-"
-    percent = measure in ("accuracy", "balanced_accuracy", "mcc")
-    text = f"{100 * value:.1f}" if percent else f"{value:.3f}"
-    if spread is None or spread != spread:
-        return text
-    return text + (f" ± {100 * spread:.1f}" if percent else f" ± {spread:.3f}")
 
 
 def verdict(task: Task, result: Mapping[str, Any]) -> str:
@@ -162,11 +157,12 @@ def verdict(task: Task, result: Mapping[str, Any]) -> str:
     others = {name: splits["test"][measure] for name, splits in result["baselines"].items()}
     if not others:
         return "no baseline was run"
-    name, best = max(others.items(), key=lambda item: item[1])
+    name = functools.reduce(lambda a, b: b if better(measure, others[b], others[a]) else a, others)
+    best = others[name]
     against = f"{name} on test: {measure} {spoken(measure, ours)} against {spoken(measure, best)}"
     if ours == best:
         return f"equals {against}"
-    return f"beats every baseline, the best being {against}" if ours > best else f"LOSES to {against}"
+    return f"beats every baseline, the best being {against}" if better(measure, ours, best) else f"LOSES to {against}"
 
 
 def card(run: Run, result: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from data.errors import BadInput
 
@@ -147,12 +147,24 @@ class Run:
         return values | {f"fit.{k}": v for k, v in dataclasses.asdict(self.fit).items()}
 
 
-def read_run(path: Path, data_type: type) -> Run:
+class Kinds(Protocol):
+    """The dataclasses that a domain's runs are made of; a `Domain` is one."""
+
+    @property
+    def data(self) -> type:
+        """Of the data options."""
+
+    @property
+    def fit(self) -> type:
+        """Of the fit options: `Fit`, or a domain's own with more of them."""
+
+
+def read_run(path: Path, kinds: Kinds) -> Run:
     """The run written in a `run.json`.
 
     Args:
         path: the file.
-        data_type: the domain's dataclass of data options.
+        kinds: the domain's dataclasses.
 
     Raises:
         BadInput: when the file is no run of this schema and domain.
@@ -161,21 +173,30 @@ def read_run(path: Path, data_type: type) -> Run:
         stored = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise BadInput("cannot read the run", wanted="a run.json", got=error, where=str(path)) from None
+    return run_of(stored, kinds, str(path))
+
+
+def run_of(stored: Any, kinds: Kinds, where: str) -> Run:
+    """The run that `as_json` gave.
+
+    Raises:
+        BadInput: when it is no run of this schema and domain.
+    """
     if not isinstance(stored, dict) or stored.get("schema") != SCHEMA:
-        raise BadInput("not a run of this version", wanted=f'"schema": {SCHEMA}', got=_schema(stored), where=str(path))
+        raise BadInput("not a run of this version", wanted=f'"schema": {SCHEMA}', got=_schema(stored), where=where)
     try:
         return Run(
             domain=stored["domain"],
             recipe=stored["recipe"],
-            data=_build(data_type, stored["data"]),
+            data=_build(kinds.data, stored["data"]),
             model=Model(stored["model"]["builder"], _tuples(stored["model"]["options"])),
-            fit=_build(Fit, stored["fit"]),
+            fit=_build(kinds.fit, stored["fit"]),
             **{name: stored[name] for name in ("seed", "seeds", "folds", "fold")},
             source=stored.get("source", ""),
             result=stored.get("result", ""),
         )
     except (KeyError, TypeError) as error:
-        raise BadInput("the run lacks or misnames a field", got=error, where=str(path)) from None
+        raise BadInput("the run lacks or misnames a field", got=error, where=where) from None
 
 
 def _build(kind: type, values: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +77,19 @@ class RunFolder:
         """The folder's name, which is the run's."""
         return self.path.name
 
-    def write(
-        self, event: str, values: Mapping[str, Any], *, epoch: int | None = None, step: int | None = None
-    ) -> None:
+    def write(self, event: str, values: Mapping[str, Any]) -> None:
         """Append one event; it is on disk when this returns."""
-        line = {"time": time.time(), "event": event, "step": step, "epoch": epoch, "values": clean(values)}
+        self._append([_line(event, values)])
+
+    def write_epochs(self, epochs: Mapping[int, Mapping[str, Any]], steps: int) -> None:
+        """Append the values of epochs, counted from 1, of so many steps each; they are on disk when this returns."""
+        self._append([_line("epoch", values, epoch, epoch * steps) for epoch, values in epochs.items()])
+
+    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         with self.record.open("ab") as file:
             if file.tell() and not self._ends_whole():
                 file.write(b"\n")  # a line was cut short by a kill: it stays alone
-            file.write(json.dumps(line).encode() + b"\n")
+            file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
             file.flush()
             os.fsync(file.fileno())
 
@@ -136,6 +140,10 @@ class RunFolder:
         with self.record.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
+
+
+def _line(event: str, values: Mapping[str, Any], epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
+    return {"time": time.time(), "event": event, "step": step, "epoch": epoch, "values": clean(values)}
 
 
 def _owner() -> dict[str, Any]:

@@ -37,11 +37,15 @@ class Serving(NamedTuple):
         function: tensors by input name -> dict of tensors by output name; runs in a TensorFlow graph.
         inputs: name -> {"dtype", "shape", "doc"}; the row dimension is None.
         outputs: name -> {"dtype", "shape", "doc"}.
+        by_rows: whether each input has one entry a row, so that many rows can be asked in several calls.
+        others: further served functions by the names of their signatures.
     """
 
     function: Callable[..., Mapping[str, Any]]
     inputs: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, Mapping[str, Any]]
+    by_rows: bool = True
+    others: Mapping[str, Serving] = {}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,10 @@ class Task:
         raw: rows -> the served function's inputs for these rows, as a user would send them.
         weights: batch -> (rows,) float32, how much each row counts; known before the model runs.
         measures: names of the objective's measures.
-        measure: the score by which validation decides, and whether more of it is better.
-        headline: the measures shown first.
+        measure: the score by which validation decides.
+        headline: the scores shown first.
+        validate: as `evaluate`, for the validation rows of every epoch: the cheap scores alone; None for all of them.
+        answers: what the served function gave for `raw`, rows -> one entry a row, where it gives more, as of a graph.
     """
 
     inputs: Callable[[Run, Meta], tuple[dict[str, keras.KerasTensor], keras.KerasTensor]]
@@ -77,8 +83,10 @@ class Task:
     raw: Callable[[Rows], dict[str, np.ndarray]]
     weights: Callable[[Batch], Any]
     measures: tuple[str, ...] = ()
-    measure: tuple[str, bool] = ("nll", False)
+    measure: str = "nll"
     headline: tuple[str, ...] = ("accuracy", "mcc", "auroc", "nll")
+    validate: Callable[[Mapping[str, np.ndarray], Rows, Meta], Scores] | None = None
+    answers: Callable[[dict[str, np.ndarray], Rows], dict[str, np.ndarray]] = lambda outputs, rows: outputs
 
 
 def build(task: Task, run: Run, meta: Meta) -> keras.Model:

@@ -150,11 +150,16 @@ def device_names() -> list[str]:
     return [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus] or ["CPU"]
 
 
-def forward(model: keras.Model) -> Callable[[Rows, int], np.ndarray]:
-    """The model's outputs for rows in their order, so many at a time, compiled."""
+def forward(model: keras.Model) -> Callable[[Rows, int], Callable[[], np.ndarray]]:
+    """Compile the model; gives, for rows and how many to take at a time, what computes its outputs in their order."""
     specs = {name: tf.TensorSpec(x.shape, x.dtype) for name, x in model.input.items()}
     compiled = tf.function(lambda batch: model(batch, training=False), input_signature=[specs])
-    return lambda rows, size: np.concatenate([compiled(batch).numpy() for batch in ordered_batches(rows, size)])
+
+    def of(rows: Rows, size: int) -> Callable[[], np.ndarray]:
+        batches = ordered_batches(rows, size)
+        return lambda: np.concatenate([compiled({n: b[n] for n in specs}).numpy() for b in batches()])
+
+    return of
 
 
 def uses_xla(run: Run) -> bool:

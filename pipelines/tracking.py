@@ -7,12 +7,13 @@ fails and comes back. Autologging is not used: it logs validation twice and pays
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from fcntl import LOCK_EX, flock
 from functools import cache, cached_property
@@ -24,6 +25,7 @@ from data.errors import BadInput
 from pipelines.quiet import stderr_aside
 from pipelines.runs import RunFolder, all_runs, mark_abandoned, root, write_json
 
+EPOCHS_A_BATCH = 50  # a store takes at most 1,000 metrics at once
 CURSOR = "inductive.cursor"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -121,8 +123,13 @@ class Mirror:
             if run.info.lifecycle_stage == "deleted":  # by somebody who did not want to see it any more
                 return
             done = int(run.data.tags.get(CURSOR, 0))
-            for number, event in enumerate(self.folder.events(done), start=done + 1):
-                getattr(self, f"_on_{event['event']}", self._on_other)(event, number)
+            events = enumerate(self.folder.events(done), start=done + 1)
+            for kind, numbered in itertools.groupby(events, key=lambda pair: pair[1]["event"]):
+                if kind == "epoch":
+                    self._epochs(list(numbered))
+                else:
+                    for number, event in numbered:
+                        getattr(self, f"_on_{kind}", self._on_other)(event, number)
         except BadInput:
             raise
         except Exception as error:
@@ -166,12 +173,10 @@ class Mirror:
         self, event: Mapping[str, Any], number: int, metrics: Mapping[str, Any], tags: Mapping[str, Any] | None = None
     ) -> None:
         """Metrics and tags in one transaction with the cursor."""
-        from mlflow.entities import Metric, RunTag
+        from mlflow.entities import RunTag
 
-        when, step = int(event["time"] * 1000), event["epoch"] or 0
-        points = [Metric(k, v, when, step) for k, v in metrics.items() if isinstance(v, int | float)]
         marks = [RunTag(k, str(v)) for k, v in {**(tags or {}), CURSOR: number}.items()]
-        self.client.log_batch(self.run_id, metrics=points, tags=marks)
+        self.client.log_batch(self.run_id, metrics=_points(event, metrics), tags=marks)
 
     def _on_start(self, event: dict[str, Any], number: int) -> None:
         """Every field of the Run as a parameter; commit, versions, hardware and owner as tags."""
@@ -200,13 +205,19 @@ class Mirror:
 
         facts = event["values"]
         source = json.dumps({"source": facts["source"], "sha256": facts["sha256"]})
-        profile = json.dumps({k: facts[k] for k in ("rows", "split_rule", "duplicates")})
+        profile = json.dumps({k: facts[k] for k in ("rows", "split_rule", "duplicates") if k in facts})
         dataset = Dataset(facts["name"], facts["digest"][:36], "local", source, profile=profile)
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
         self._batch(event, number, {}, {"inductive.data_digest": facts["digest"]})
 
-    def _on_epoch(self, event: dict[str, Any], number: int) -> None:
-        self._batch(event, number, event["values"])
+    def _epochs(self, numbered: Sequence[tuple[int, dict[str, Any]]]) -> None:
+        """Epochs that follow each other, many in one transaction: a graph's may take a millisecond each."""
+        from mlflow.entities import RunTag
+
+        for start in range(0, len(numbered), EPOCHS_A_BATCH):
+            part = numbered[start : start + EPOCHS_A_BATCH]
+            points = [point for _, event in part for point in _points(event, event["values"])]
+            self.client.log_batch(self.run_id, metrics=points, tags=[RunTag(CURSOR, str(part[-1][0]))])
 
     def _on_scores(self, event: dict[str, Any], number: int) -> None:
         """Final measures as `test/accuracy`, baselines as `test/accuracy of kmer_regression`, and the card.
@@ -297,6 +308,14 @@ class Mirror:
 
     def _on_other(self, event: dict[str, Any], number: int) -> None:
         self._batch(event, number, {})
+
+
+def _points(event: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Any]:
+    """Numbers as MLflow's metrics at the time and epoch of an event."""
+    from mlflow.entities import Metric
+
+    when, step = int(event["time"] * 1000), event["epoch"] or 0
+    return [Metric(name, value, when, step) for name, value in metrics.items() if isinstance(value, int | float)]
 
 
 def mirror_all() -> list[RunFolder]:

@@ -17,19 +17,19 @@ from arch.account import account
 from data.errors import BadInput
 from data.splits import Splits
 from pipelines import devices, engine, plots, tracking
-from pipelines.batches import steps_of
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import Domain
 from pipelines.export import export
 from pipelines.facts import facts
+from pipelines.measures import MEASURES, better
 from pipelines.reexport import through_tensorflow
 from pipelines.report import Report, card, verdict
 from pipelines.run import Run, read_run
 from pipelines.runs import RunFolder, all_runs, mark_abandoned
 from pipelines.signals import Stopped
-from pipelines.task import Task
 
 SCHEMA = 1
+TRAVELLING = ("name", "sha256", "digest", "split_rule")  # facts of all data that an export carries
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _as_one_of_all(
     for folder in mark_abandoned():
         tracking.follow(tracking.Mirror(folder, folder.path.parent.name))
         session.report.note(f"marked as killed: {folder.name}, whose process is gone")
-    session.report.data(splits.meta)
+    session.report.data(splits.meta, session.domain.about(splits.meta))
     if run.several:
         return _train_several(session, run, splits, members, taken_up)
     return _train_one(session, *members[0], taken_up)
@@ -118,7 +118,7 @@ def unfinished(domain: Domain, run: Run) -> RunFolder | None:
         if start is None or start["values"]["parent"] or folder.finished():
             continue
         free = not folder.alive() or not devices.is_chief()
-        if free and read_run(folder.path / "run.json", domain.data) == run:
+        if free and read_run(folder.path / "run.json", domain) == run:
             return folder
     return None
 
@@ -173,7 +173,7 @@ def _train_several(
             session.report.member(number, len(members), splits.meta)
             outcome = _member(session, member, splits, parent)
             told.append(outcome.told)
-            best = outcome if best is None or _better(task, outcome.told, best.told) else best
+            best = outcome if best is None or _better(task.measure, outcome, best) else best
         assert best is not None
         path = _finish(session, best)
         result = _result(run, {**best.told, **_over(told, np.mean)}, told, _over(told, _deviation), path)
@@ -243,7 +243,7 @@ def _fit_and_judge(
     task, report = session.domain.task, session.report
     _once(folder, "data", {**splits.meta, "digest": digest(splits)})
     tracking.follow(mirror)
-    with report.progress(run, splits) as progress:
+    with report.progress(task, run, splits) as progress:
         fitted = _fit(session, run, splits, prepared, folder, mirror, [progress, *_profile(session, folder)])
     if (page := folder.path / "profile" / "profile.md").exists():
         folder.write("artifact", {"path": page.relative_to(folder.path), "under": "profile"})
@@ -288,13 +288,12 @@ def _fit(
 ) -> engine.Fitted:
     """Train with checkpoints in the folder; each epoch is recorded once, after it is safe."""
     recorded = {event["epoch"] for event in folder.events() if event["event"] == "epoch"}
-    steps = steps_of(splits.train.size, run.fit.batch_size)
+    steps = splits.train.steps(run.fit.batch_size)
 
     def record(history: list[dict[str, float]]) -> None:
-        for epoch, values in enumerate(history, start=1):
-            if epoch not in recorded:
-                folder.write("epoch", values, epoch=epoch, step=epoch * steps)
-                recorded.add(epoch)
+        new = {epoch: values for epoch, values in enumerate(history, start=1) if epoch not in recorded}
+        folder.write_epochs(new, steps)
+        recorded.update(new)
         tracking.follow(mirror)
 
     checkpoints = Checkpoints(folder.path / "checkpoints", session.minutes)
@@ -314,8 +313,12 @@ def _finish(session: Session, outcome: Outcome) -> Path:
         figures, path = _draw_and_export(session, outcome)
     for figure in figures:
         folder.write("artifact", {"path": figure.relative_to(folder.path)})
-    measure, more_is_better = session.domain.task.measure
-    judged = {"measure": measure, "more_is_better": more_is_better, "value": outcome.told["scores"]["val"][measure]}
+    measure = session.domain.task.measure
+    judged = {
+        "measure": measure,
+        "more_is_better": MEASURES[measure].more_is_better,
+        "value": outcome.told["scores"]["val"][measure],
+    }
     about = {"path": path.relative_to(folder.path), "name": session.name, "digest": digest(splits)}
     folder.write("export", {**about, **judged})
     with session.report.waiting("logging to MLflow"):
@@ -327,10 +330,7 @@ def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Pa
     task, splits, fitted, folder = session.domain.task, outcome.splits, outcome.fitted, outcome.folder.path
     assert fitted is not None
     drawn = folder / "plots"
-    measure, more_is_better = task.measure
-    curves = plots.learning_curves(
-        fitted.history, measure, drawn / "learning_curves.png", more_is_better=more_is_better
-    )
+    curves = plots.learning_curves(fitted.history, task.measure, drawn / "learning_curves.png")
     figures = [curves]
     outputs = task.named(engine.predict(fitted.model, splits.test), splits.meta)
     figures += task.plots(outputs, splits.test, splits.meta, drawn)
@@ -338,7 +338,7 @@ def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Pa
         "domain": outcome.run.domain,
         "run": outcome.run.as_json(),
         "scores": outcome.told["scores"],
-        "data": {k: splits.meta[k] for k in ("name", "sha256", "digest", "split_rule", "length", "shortest")},
+        "data": {k: splits.meta[k] for k in (*TRAVELLING, *session.domain.facts)},
     }
     if keras.backend.backend() == "tensorflow":
         path = export(fitted.model, task, splits.meta, splits.test, folder / "exports", session.name, told)
@@ -347,11 +347,9 @@ def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Pa
     return figures, path
 
 
-def _better(task: Task, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether one did better on validation; a run that diverged is never better, and always worse."""
-    name, more_is_better = task.measure
-    ours, theirs = (_number(told["scores"]["val"][name]) * (1 if more_is_better else -1) for told in (one, other))
-    return bool(ours > theirs or (np.isnan(theirs) and not np.isnan(ours)))
+def _better(measure: str, one: Outcome, other: Outcome) -> bool:
+    """Whether one did better on validation."""
+    return better(measure, *(outcome.told["scores"]["val"][measure] for outcome in (one, other)))
 
 
 def _result(

@@ -15,7 +15,9 @@ import numpy as np
 from data.errors import BadInput
 from data.splits import Rows
 from pipelines.domain import Domain
-from pipelines.report import Report, spoken
+from pipelines.measures import spoken
+from pipelines.report import Report
+from pipelines.run import run_of
 from pipelines.serve.folder import Export, ExportError, open_export
 
 CHUNK = 4_096  # rows a call of the served function
@@ -34,9 +36,12 @@ class Served:
         self._loaded = tf.saved_model.load(str(export.folder))
         self._function = self._loaded.signatures["serving_default"]
         self._constant = tf.constant
+        self._by_rows = export.metadata.get("by_rows", True)
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Named outputs, one entry a row."""
+        if not self._by_rows:
+            return self._part(columns, slice(None))
         size = len(next(iter(columns.values())))
         parts = [self._part(columns, slice(start, start + CHUNK)) for start in range(0, size, CHUNK)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -55,7 +60,7 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
     export = find(domain, model)
     rows = domain.rows(file, export.metadata) if file else _test_rows(domain, export)
     task = domain.task
-    outputs = Served(export)(task.raw(rows))
+    outputs = task.answers(Served(export)(task.raw(rows)), rows)
     scores = task.evaluate(outputs, rows, export.metadata)
     out = Report(json).out
     title = f"{export.name} version {export.version} on {file or 'its test rows'}: {rows.size:,} rows"
@@ -121,12 +126,11 @@ def find(domain: Domain, model: str) -> Export:
 
 def _test_rows(domain: Domain, export: Export) -> Rows:
     """The rows that the run was judged on, read and split again, and seen to be the same."""
-    stored = export.metadata["run"]
-    kind = {k: tuple(v) if isinstance(v, list) else v for k, v in stored["data"].items()}
-    splits = domain.load(domain.data(**kind), stored["seed"])
+    run = run_of(export.metadata["run"], domain, str(export.folder))
+    [(_, splits)] = domain.members(run, domain.load(run.data, run.seed))
     if splits.meta["digest"]["test"] != export.metadata["data"]["digest"]["test"]:
         raise BadInput(
-            "the run's own test rows cannot be made again: its data has changed, or it was one of several folds",
+            "the run's own test rows cannot be made again: its data has changed",
             wanted="evaluate MODEL FILE",
             got=f"rows of {splits.meta['name']} with another digest",
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
@@ -15,6 +16,16 @@ def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
     return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction, shared_kmers=run.data.shared_kmers)
 
 
+def _about(meta: Mapping[str, Any]) -> list[str]:
+    found = meta["duplicates"]
+    repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
+    shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
+    clashes = found["contradictory"]["contents"]
+    if not (repeats or shared or clashes):
+        return []
+    return [f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"]
+
+
 DOMAIN = Domain(
     name="genomics",
     summary="DNA sequences to classes: splice junctions, promoters, binding sites",
@@ -25,4 +36,6 @@ DOMAIN = Domain(
     requests=requests,
     recipes=RECIPES,
     task_module="pipelines.genomics.task",
+    about=_about,
+    facts=("length", "shortest"),
 )

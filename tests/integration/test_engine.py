@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.splits import Rows
 from pipelines import engine
-from pipelines.batches import epoch_order, share, steps_of, training_batches
+from pipelines.batches import epoch_order, ordered_batches, share, training_batches
 from pipelines.optimizers import make_optimizer
 
 from .replicas import Laboratory, losses_apart, same_bits
@@ -84,12 +84,43 @@ class TestOrder:
         for batch, _ in training_batches(rows, 4, 0).take(3):
             assert (batch["doubled"].numpy() == 2 * batch["number"].numpy()).all()
 
+    def around(self, columns, seed, epoch):
+        """As many neighbours as a row's number, each of them told where and when it was made."""
+        counts = columns["number"] % 3
+        made = np.repeat(columns["number"] * 100 + epoch, counts)
+        return {"neighbour": made.astype(np.int32), "number": columns["number"] + seed}
+
+    def test_what_all_rows_share_is_in_every_batch_whole(self):
+        shared = {"graph": np.arange(7)[:, None]}
+        rows = Rows({"number": np.arange(11)}, shared).take(np.arange(1, 11))
+        for batch, _ in training_batches(rows, 4, 0, parts=2, mine=(0, 1)).take(6):
+            assert (batch["graph"].numpy() == shared["graph"]).all()
+
+    def test_what_is_made_around_the_rows_depends_on_rows_seed_and_epoch_alone(self):
+        rows = Rows({"number": np.arange(11)}, around=self.around)
+        for step, (batch, _) in enumerate(training_batches(rows, 4, 7).take(9)):
+            order = epoch_order(11, 7, step // 3)[step % 3 * 4 : step % 3 * 4 + 4]
+            assert batch["number"].numpy().tolist() == (order + 7).tolist()
+            assert batch["neighbour"].numpy().tolist() == [100 * n + step // 3 for n in order for _ in range(n % 3)]
+
+    def test_rows_for_a_model_keep_what_it_needs_alone(self):
+        rows = Rows({"number": np.arange(11), "label": np.arange(11)}, {"graph": np.arange(7), "unused": np.arange(3)})
+        kept = rows.inputs(["number", "graph"])
+        assert (list(kept), list(kept.shared), kept.size) == (["number"], ["graph"], 11)
+        rows = Rows({"number": np.arange(11), "label": np.arange(11)}, around=self.around)
+        assert list(rows.inputs(["number", "neighbour"])) == ["number", "label"]  # which the neighbourhood may need
+
+    def test_rows_that_share_are_judged_in_one_batch_and_others_in_several(self):
+        columns, shared = {"number": np.arange(11)}, {"graph": np.arange(7)}
+        assert [len(b["number"]) for b in ordered_batches(Rows(columns, shared), 4)()] == [11]
+        assert [len(b["number"]) for b in ordered_batches(Rows(columns), 4)()] == [4, 4, 3]
+
 
 def by_hand(lab, model, fit):
     """The same training, written as a loop without any of the engine: eager, one tape, whole batches."""
     run, rows = lab.run(model, fit), lab.splits.train
     made = engine.prepare(run, lab.task, lab.splits).model
-    optimizer = make_optimizer(run.fit, steps_of(rows.size, run.fit.batch_size) * run.fit.epochs)
+    optimizer = make_optimizer(run.fit, rows.steps(run.fit.batch_size) * run.fit.epochs)
     optimizer.build(made.trainable_variables)
     loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     losses = []

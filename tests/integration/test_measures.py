@@ -120,7 +120,7 @@ def test_where_more_is_better_the_highest_value_is_marked(tmp_path, monkeypatch)
     history = [{"loss": 1.0, "val_accuracy": value, "learning_rate": 0.1} for value in (0.5, 0.9, 0.7)]
     texts = []
     monkeypatch.setattr(plots.Axes, "annotate", lambda self, text, *_, **__: texts.append(text))
-    plots.learning_curves(history, "accuracy", tmp_path / "a.png", more_is_better=True)
+    plots.learning_curves(history, "accuracy", tmp_path / "a.png")
     assert texts == [" best: epoch 2 "]
 
 
@@ -159,3 +159,31 @@ def test_the_verdict_names_the_best_baseline_and_who_won(ours, told):
     task = SimpleNamespace(headline=("accuracy",))
     baselines = {"a": {"test": {"accuracy": 0.6}}, "b": {"test": {"accuracy": 0.8}}}
     assert verdict(task, {"scores": {"test": {"accuracy": ours}}, "baselines": baselines}) == told
+
+
+def test_where_less_is_better_the_lowest_baseline_is_the_best():
+    from types import SimpleNamespace
+
+    from pipelines.report import verdict
+
+    baselines = {"a": {"test": {"nll": 0.6}}, "b": {"test": {"nll": 0.8}}, "c": {"test": {"nll": None}}}
+    told = verdict(SimpleNamespace(headline=("nll",)), {"scores": {"test": {"nll": 0.7}}, "baselines": baselines})
+    assert told == "LOSES to a on test: nll 0.700 against 0.600"
+
+
+@pytest.mark.parametrize(
+    ("measure", "ours", "theirs", "won"),
+    [
+        ("accuracy", 0.9, 0.8, True),
+        ("accuracy", 0.8, 0.8, False),
+        ("nll", 0.9, 0.8, False),
+        ("nll", 0.7, 0.8, True),
+        ("nll", 0.7, None, True),
+        ("nll", float("nan"), 0.8, False),
+        ("accuracy", None, float("nan"), False),
+    ],
+)
+def test_what_is_no_number_is_worse_than_any(measure, ours, theirs, won):
+    from pipelines.measures import better
+
+    assert better(measure, ours, theirs) is won

@@ -30,7 +30,7 @@ def test_a_run_written_and_read_again_is_the_same_run(domain_name, recipe, tmp_p
     run = owner.recipe(recipe).with_(seed=7)
     file = tmp_path / "run.json"
     file.write_text(json.dumps(run.as_json()))
-    assert read_run(file, owner.data) == run
+    assert read_run(file, owner) == run
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_run_file_that_does_not_fit_is_refused(change, told, tmp_path):
     file = tmp_path / "run.json"
     file.write_text(json.dumps(owner.recipe("").as_json() | change))
     with pytest.raises(BadInput, match=told):
-        read_run(file, owner.data)
+        read_run(file, owner)
 
 
 @pytest.mark.parametrize("name", list(BUILDERS))

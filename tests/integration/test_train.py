@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.genomics import GenomicsData
+from pipelines.domain import domain
 from pipelines.run import read_run
 
 from .conftest import events, small_run, train_in_process
@@ -21,7 +21,7 @@ BASELINES = {"positional_regression", "kmer_regression"}
 
 
 def test_the_run_beside_the_model_reads_back_as_the_run_that_was_asked_for(trained):
-    assert read_run(trained.folder / "run.json", GenomicsData) == trained.run
+    assert read_run(trained.folder / "run.json", domain("genomics")) == trained.run
 
 
 def test_the_record_begins_with_commit_versions_and_hardware(trained):
