@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Case:
-    """Input shape without the batch, options of a small network, and options that must be refused."""
-
-    shape: tuple[int, ...]
-    options: dict[str, Any]
-    bad: tuple[dict[str, Any], ...]
-
+from tests.laws import cases_convnets, cases_graphs
+from tests.laws.case import Case
 
 CASES: dict[str, Case] = {
     "mlp": Case(
@@ -84,12 +76,14 @@ CASES: dict[str, Case] = {
             {"wide_dropout": 1.0},
         ),
     ),
+    **cases_convnets.CASES,
+    **cases_graphs.CASES,
 }
 
 LAYERS: dict[str, dict[str, Any]] = {
     # layer class: one value for each of its own arguments, none of them the default
     "arch.blocks.Unmask": {},
-    "arch.kernels.BatchNormalization": {"momentum": 0.7, "epsilon": 0.01},
+    "arch.kernels.normalization.BatchNormalization": {"momentum": 0.7, "epsilon": 0.01},
     "arch.dna.KMers": {"k": 3},
     "arch.dna.OneHotBases": {"masked": True},
     "arch.dna.ReverseComplement": {},
@@ -100,4 +94,6 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.transformer.LearnedPositions": {},
     "arch.transformer.SelfAttention": {"heads": 3, "rotary": True},
     "arch.transformer.SinusoidalPositions": {},
+    **cases_convnets.LAYERS,
+    **cases_graphs.LAYERS,
 }

@@ -28,8 +28,8 @@ every_builder = pytest.mark.parametrize("name", arch.BUILDERS)
 def build(name, seed=7):
     """The small model of this builder, weights drawn from the seed."""
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input(CASES[name].shape, name="inputs")
-    return keras.Model(inputs, arch.builder(name)(inputs, **CASES[name].options))
+    inputs, argument = CASES[name].symbols()
+    return keras.Model(inputs, arch.builder(name)(argument, **CASES[name].options))
 
 
 @cache
@@ -39,7 +39,7 @@ def model(name):
 
 
 def batch(name, rows=5, seed=1):
-    return np.random.default_rng(seed).normal(size=(rows, *CASES[name].shape)).astype("float32")
+    return CASES[name].rows(rows, seed)
 
 
 @cache
@@ -91,11 +91,10 @@ def test_save_and_load_keep_the_function_to_the_bit(name, tmp_path):
 
 @every_builder
 def test_rows_of_a_batch_are_independent_at_inference(name):
-    x = batch(name)
-    together = np.asarray(model(name)(x))
-    for index, row in enumerate(x):
-        # products of one row and of five may be summed in another order
-        np.testing.assert_allclose(model(name)(row[None])[0], together[index], rtol=1e-4, atol=1e-5)
+    alone = [batch(name, rows=1, seed=seed) for seed in range(5)]  # of graphs, as many that do not touch
+    together = model(name)(CASES[name].join(alone))
+    # products of one row and of five may be summed in another order
+    np.testing.assert_allclose(np.concatenate([model(name)(x) for x in alone]), together, rtol=1e-4, atol=1e-5)
 
 
 @every_builder
@@ -156,34 +155,34 @@ def test_returns_raises_and_source_are_documented(name):
 
 @every_builder
 def test_defaults_build(name):
-    inputs = keras.Input((*(17,) * (len(CASES[name].shape) - 1), CASES[name].shape[-1]))
-    assert len(arch.builder(name)(inputs).shape) == 2
+    _, argument = CASES[name].symbols(side=17)
+    assert len(arch.builder(name)(argument).shape) == 2
 
 
 @every_builder
 def test_bad_options_are_refused_in_the_builders_name(name):
-    inputs = keras.Input(CASES[name].shape)
+    _, argument = CASES[name].symbols()
     for bad in CASES[name].bad:
         with pytest.raises(ValueError, match=rf"^{name}: .+, got .+"):
-            arch.builder(name)(inputs, **{**CASES[name].options, **bad})
+            arch.builder(name)(argument, **{**CASES[name].options, **bad})
 
 
 @every_builder
 def test_words_outside_a_literal_are_refused_with_the_words_there_are(name):
-    inputs = keras.Input(CASES[name].shape)
+    _, argument = CASES[name].symbols()
     for option in options(name):
         text = str(option.annotation)
         if not text.startswith("Literal"):
             continue
         words = ", ".join(ast.literal_eval(f"({text.removeprefix('Literal[').removesuffix(']')},)"))
         with pytest.raises(ValueError, match=rf"^{name}: {option.name} must be one of {words}, got 'nonsense'"):
-            arch.builder(name)(inputs, **{option.name: "nonsense"})
+            arch.builder(name)(argument, **{option.name: "nonsense"})
 
 
 def registered_layers():
     """Every layer class that a module of arch defines; models are functional and hold layers."""
-    for entry in pkgutil.iter_modules(arch.__path__):
-        module = import_module(f"arch.{entry.name}")
+    for entry in pkgutil.walk_packages(arch.__path__, "arch."):
+        module = import_module(entry.name)
         for kind in vars(module).values():
             here = inspect.isclass(kind) and kind.__module__ == module.__name__
             if here and issubclass(kind, keras.layers.Layer) and not issubclass(kind, keras.Model):
