@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -68,13 +68,17 @@ def class_names(file: Labelled) -> list[str]:
     Raises:
         BadInput: there is only one.
     """
-    names = sorted(set(file.labels.tolist()))
-    if all(re.fullmatch("[+-]?[0-9]+", name) for name in names):
-        names.sort(key=int)
+    names = in_order(set(file.labels.tolist()))
     if len(names) < 2:
         wanted = "at least two different labels"
         raise BadInput("one class only", wanted=wanted, got=repr(names[0]), where=file.place(0))
     return names
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Labels in numerical order where all are integers, else in that of the alphabet."""
+    whole = all(re.fullmatch("[+-]?[0-9]+", name) for name in names)
+    return sorted(names, key=int) if whole else sorted(names)
 
 
 def class_indices(file: Labelled, classes: Sequence[str]) -> np.ndarray:

@@ -47,14 +47,18 @@ class Table:
         """`file:line` or `file:line:column` of a row."""
         return ":".join([self.path, str(self.lines[row]), *([column] if column else [])])
 
+    def cells(self, name: str) -> list[str]:
+        """The cells of one column without surrounding blanks, empty ones too."""
+        index = self.header.index(name)
+        return [row[index].strip() for row in self.rows]
+
     def column(self, name: str) -> list[str]:
         """The cells of one column without surrounding blanks.
 
         Raises:
             BadInput: a cell is empty.
         """
-        index = self.header.index(name)
-        cells = [row[index].strip() for row in self.rows]
+        cells = self.cells(name)
         if not all(cells):
             raise BadInput(f"empty {name}", wanted="a value in every row", where=self.place(cells.index(""), name))
         return cells
