@@ -65,11 +65,30 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
     keras.utils.set_random_seed(run.seed)
     placement = backend().place(run.fit)
     with placement.scope():
-        model = build(task, run, splits.meta)
-        steps = splits.train.steps(run.fit.batch_size)
-        model.compile(optimizer=make_optimizer(run.fit, steps * run.fit.epochs))
-        model.optimizer.build(model.trainable_variables)
-    return Prepared(model, placement)
+        return Prepared(_compiled(run, task, splits), placement)
+
+
+def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints) -> Fitted:
+    """The model of a fit that has ended, from its last state, built in this process alone whatever trained it.
+
+    Raises:
+        BadInput: when that state is torn or gone.
+    """
+    keras.config.set_dtype_policy(run.fit.precision)
+    model = _compiled(run, task, splits)
+    at = checkpoints.restore(model, [])
+    if at is None or not at.done:
+        got = "torn or gone" if at is None else f"one of epoch {at.epoch}"
+        raise BadInput("the fit's last state is not there", wanted="it whole", got=got, where=str(checkpoints.folder))
+    return Fitted(model, at.history, 0.0, 0.0)
+
+
+def _compiled(run: Run, task: Task, splits: Splits) -> keras.Model:
+    model = build(task, run, splits.meta)
+    steps = splits.train.steps(run.fit.batch_size)
+    model.compile(optimizer=make_optimizer(run.fit, steps * run.fit.epochs))
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def fit(

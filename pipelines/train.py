@@ -143,8 +143,10 @@ def _check_data(folder: RunFolder, splits: Splits) -> None:
 def _compute_only(session: Session, members: Sequence[tuple[Run, Splits]], taken_up: RunFolder | None) -> None:
     """What a worker does that is not the chief: the same steps, and nothing written."""
     for member, splits in members:
-        prepared = engine.prepare(member, session.domain.task, splits)
         folder = _child(taken_up, member) if taken_up and len(members) > 1 else taken_up
+        if len(members) > 1 and folder is not None and _scores_of_ended(folder):
+            continue  # as the chief does, who would not take part in building it
+        prepared = engine.prepare(member, session.domain.task, splits)
         checkpoints = Checkpoints(folder.path / "checkpoints" if folder else None, writes=False)
         engine.fit(prepared, member, session.domain.task, splits, checkpoints=checkpoints)
 
@@ -186,13 +188,19 @@ def _train_several(
 def _member(session: Session, member: Run, splits: Splits, parent: RunFolder) -> Outcome:
     """One seed or fold, a child of its parent; one that has ended already is read from its record."""
     folder = _child(parent, member)
-    if folder is not None and folder.finished() and (scores := folder.last("scores")):
+    if folder is not None and (scores := _scores_of_ended(folder)):
         mirror = tracking.Mirror(folder, session.domain.name)
-        told = {k: v for k, v in scores["values"].items() if k not in ("card", "verdict")}
+        told = {k: v for k, v in scores.items() if k not in ("card", "verdict")}
         return Outcome(member, splits, folder, mirror, told, None)
     prepared = engine.prepare(member, session.domain.task, splits)
     with _recorded(session, member, folder, parent.name) as (folder, mirror):
         return _fit_and_judge(session, member, splits, prepared, folder, mirror)
+
+
+def _scores_of_ended(folder: RunFolder) -> dict[str, Any] | None:
+    """What a member that has ended was worth; None where it has to go on."""
+    scores = folder.last("scores") if folder.finished() else None
+    return scores and scores["values"]
 
 
 def _child(parent: RunFolder, member: Run) -> RunFolder | None:
@@ -306,9 +314,8 @@ def _finish(session: Session, outcome: Outcome) -> Path:
     if done := folder.last("export"):
         return folder.path / done["values"]["path"]
     if outcome.fitted is None:
-        prepared = engine.prepare(outcome.run, session.domain.task, splits)
-        fitted = _fit(session, outcome.run, splits, prepared, folder, outcome.mirror, [])
-        outcome = replace(outcome, fitted=fitted)
+        kept = Checkpoints(folder.path / "checkpoints", writes=False)
+        outcome = replace(outcome, fitted=engine.restored(outcome.run, session.domain.task, splits, kept))
     with session.report.waiting("drawing and exporting"):
         figures, path = _draw_and_export(session, outcome)
     for figure in figures:

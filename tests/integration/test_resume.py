@@ -325,6 +325,26 @@ def test_folds_go_on_in_the_fold_that_was_cut_short(few, own_runs, breaking, mlf
     assert len(list(own_runs.glob("genomics/*/run.json"))) == 2 * (3 + 1)
 
 
+def test_folds_that_have_all_ended_are_not_built_again_but_for_the_one_that_is_exported(
+    few, own_runs, mlflow_epochs, monkeypatch
+):
+    uninterrupted = train(few, "--folds", "2", "--fit.epochs", "1")
+    (parent,) = (f for f in own_runs.glob("genomics/*") if not events(f)[0]["values"]["parent"])
+    best = next(f for f in own_runs.glob("genomics/*") if "export" in [e["event"] for e in events(f)])
+    for folder, kept in ((parent, ("start", "data")), (best, ("start", "data", "epoch", "scores", "end"))):
+        lines = [
+            line for line in (folder / "record.jsonl").read_text().splitlines() if json.loads(line)["event"] in kept
+        ]
+        (folder / "record.jsonl").write_text("\n".join(lines) + "\n")
+        (folder / "mlflow.json").unlink()
+    monkeypatch.setattr(engine, "prepare", lambda *_: pytest.fail("a fold that has ended was built"))
+    with monkeypatch.context() as patch:  # as a worker that is not the chief, which would wait for it in vain
+        patch.setattr("pipelines.devices.is_chief", lambda: False)
+        assert train(few, "--folds", "2", "--fit.epochs", "1", "--resume", parent.name) == {}
+    resumed = train(few, "--folds", "2", "--fit.epochs", "1", "--resume", parent.name)
+    assert untimed(resumed) == untimed(uninterrupted)
+
+
 def test_signals_through_the_real_command_save_and_say_so(few, own_runs, whole, mlflow_epochs):
     """Stopped by SIGTERM, then by SIGINT, then killed outright, then left alone."""
     slow = flags(few, "--resume", "auto")
