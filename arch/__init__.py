@@ -21,6 +21,7 @@ BUILDERS: dict[str, str] = {
     "recurrent": "arch.recurrent",  # order: a state carried from left to right
     "transformer_encoder": "arch.transformer",  # any position may matter to any other
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
+    "gcn": "arch.graph.convolutional",  # neighbours are alike: a node is the average of its neighbourhood
 }
 
 

@@ -56,7 +56,7 @@ def describe_builder(name: str) -> Builder:
             f"unknown architecture{did_you_mean(name, BUILDERS)}", wanted="one of " + ", ".join(BUILDERS), got=name
         )
     logging.getLogger("griffe").setLevel(logging.ERROR)
-    path = Path(arch.__file__).parent / f"{BUILDERS[name].removeprefix('arch.')}.py"
+    path = Path(arch.__file__).parent / f"{BUILDERS[name].removeprefix('arch.').replace('.', '/')}.py"
     function = griffe.visit(BUILDERS[name], filepath=path, code=path.read_text())[name]
     sections = griffe.parse(function.docstring, "google") if function.docstring else []
     helps = {p.name: " ".join(p.description.split()) for s in sections if s.kind.value == "parameters" for p in s.value}

@@ -6,5 +6,15 @@ for a user who suspects a kernel. TensorFlow is imported when a kernel runs, nev
 
 from arch.kernels.choice import fast, portable, replicas
 from arch.kernels.normalization import BatchNormalization, fused_batch_norm
+from arch.kernels.sparse import segment_max, segment_sum, sparse_product
 
-__all__ = ["BatchNormalization", "fast", "fused_batch_norm", "portable", "replicas"]
+__all__ = [
+    "BatchNormalization",
+    "fast",
+    "fused_batch_norm",
+    "portable",
+    "replicas",
+    "segment_max",
+    "segment_sum",
+    "sparse_product",
+]
