@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from arch.variants import VARIANTS
 from data.errors import BadInput
 from pipelines.cli import Answer, parse, run_verb, with_command
 from pipelines.domain import DOMAINS, domain
+from pipelines.exit_codes import DONE, FAILED
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 
@@ -157,10 +159,8 @@ def sweep(arguments: Sequence[str], program: str) -> Answer:
     about = _wrapping("Train every combination of some flags' values", program)
     flags, command = with_command(SweepFlags, arguments, program, about)
     result = carry_out(flags, command)
-    if flags.json:
-        return result
-    print(table(result))
-    return None
+    print(json.dumps(result, indent=2) if flags.json else table(result))
+    sys.exit(DONE if any("scores" in trial for trial in result["trials"]) else FAILED)
 
 
 def _wrapping(about: str, program: str) -> str:

@@ -114,8 +114,12 @@ def wait_for_all(fit: Fit) -> None:
     """Return when every worker has come here: one that left earlier would look lost to the others."""
     if worker()[1] > 1:
         joined = strategy(fit)
-        one = tf.function(lambda: joined.reduce("SUM", joined.run(lambda: tf.constant(1.0)), axis=None))
-        one()
+
+        def one() -> Any:
+            return tf.constant(1.0)
+
+        # AutoGraph has nothing to do here and would warn that it cannot.
+        tf.function(lambda: joined.reduce("SUM", joined.run(one), axis=None), autograph=False)()
 
 
 def worker() -> tuple[int, int]:

@@ -197,11 +197,12 @@ def _wind_up(workers: Sequence[Worker], asked: queue.Queue[int], number: int = 0
     while number or any(worker.process.poll() is None for worker in workers):
         for worker in workers if number else ():
             worker.signal(number)
-        if time.monotonic() > deadline or not all(worker.joined for worker in workers):
-            break
         number = 0
         with contextlib.suppress(queue.Empty):
             number = asked.get(timeout=0.2)  # a second signal interrupts them at once
+        # Only now: what a worker said when it joined may still have been under way to us.
+        if time.monotonic() > deadline or not all(worker.joined for worker in workers):
+            break
     done = all(worker.process.poll() == 0 for worker in workers)
     return (0, "") if done else (STOPPED, "stopped by a signal")
 

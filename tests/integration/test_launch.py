@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from pipelines import cli
 from pipelines.domain import domain
 from pipelines.launch import Host, LaunchFlags, launch, read_hosts
 
-from .conftest import ROOT, events
+from .conftest import ROOT, events, wait_for
 from .replicas import SLOWLY, epochs_told, final_state
 
 # What a worker is to the launcher: it notes its start, says that it has joined, and does what its part is.
@@ -57,13 +56,6 @@ def started(folder):
 
 def nobody_left(folder):
     return not any(psutil.pid_exists(pid) for starts in started(folder).values() for pid, _ in starts)
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def launching(folder, command, *flags):
