@@ -49,7 +49,7 @@ def export(
     """
     version = time.strftime("%Y%m%d%H%M%S")
     final, aside = folder / name / version, folder / name / f".{version}.{os.getpid()}"
-    serving = task.serving(model, meta)
+    serving = task.serving(model, meta, sample)
     try:
         _save(model, serving, aside)
         sample = sample.take(np.arange(min(PARITY_ROWS, sample.size)))
@@ -63,9 +63,11 @@ def export(
             "inputs": serving.inputs,
             "outputs": serving.outputs,
             "by_rows": serving.by_rows,
-            "signatures": {n: {"inputs": s.inputs, "outputs": s.outputs} for n, s in serving.others.items()},
+            "signatures": {
+                n: {"inputs": s.inputs, "outputs": s.outputs, "by_rows": s.by_rows} for n, s in serving.others.items()
+            },
             **{key: meta[key] for key in ("classes", "unit", "licence") if key in meta},
-            "example": {"inputs": _first(raw), "outputs": _first(answers)},
+            "example": _example(aside, serving, raw, answers),
             "requirements": [f"tensorflow-cpu=={tf.__version__}", f"numpy=={np.__version__}"],
             "parity": {"rows": sample.size, "largest_difference": difference},
             **facts,
@@ -138,9 +140,18 @@ def _difference(answers: Mapping[str, np.ndarray], expected: Mapping[str, np.nda
     return worst
 
 
-def _first(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The first row of each column, as JSON values."""
-    return {name: [_plain(v) for v in values[:1]] for name, values in columns.items()}
+def _example(
+    folder: Path, serving: Serving, raw: Mapping[str, Any], answers: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """Inputs that the export answers, and its answers, as JSON values."""
+    if serving.example is not None:
+        return {"inputs": _rows(serving.example), "outputs": _rows(_serve(folder, serving.example))}
+    return {"inputs": _rows(raw, slice(1)), "outputs": _rows(answers, slice(1))}
+
+
+def _rows(columns: Mapping[str, Any], rows: slice = slice(None)) -> dict[str, Any]:
+    """Rows of each column, as JSON values."""
+    return {name: [_plain(v) for v in values[rows]] for name, values in columns.items()}
 
 
 def _plain(value: Any) -> Any:

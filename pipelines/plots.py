@@ -20,7 +20,7 @@ ROC_CLASSES = 8  # more curves than this cannot be told apart
 def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: Path) -> Path:
     """Loss and one validation measure by epoch, the best epoch marked."""
     epochs = np.arange(1, len(history) + 1)
-    figure, (left, right) = _figure(2)
+    figure, (left, right) = panels(2)
     style = "o-" if len(history) == 1 else "-"  # a line through one point cannot be seen
     left.plot(epochs, [h["loss"] for h in history], style, color=COLOURS[0], label="train loss")
     if f"val_{measure}" in history[0]:
@@ -33,7 +33,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: 
     right.set(xlabel="epoch", ylabel="learning rate", title="Schedule at the end of each epoch")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def _mark_best(axes: Axes, goodness: np.ndarray) -> None:
@@ -50,7 +50,7 @@ def roc_and_pr(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
     """One-against-rest ROC and precision-recall curves, areas in the legend."""
     from sklearn import metrics
 
-    figure, (left, right) = _figure(2)
+    figure, (left, right) = panels(2)
     counts = np.bincount(labels, minlength=len(classes))
     for colour, index in zip(COLOURS, [i for i in np.argsort(-counts) if counts[i]][:ROC_CLASSES], strict=False):
         truth, score = labels == index, probabilities[:, index]
@@ -67,7 +67,7 @@ def roc_and_pr(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
     if left.get_legend_handles_labels()[1]:
         for axes in (left, right):
             axes.legend(frameon=False, title="class  area")
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], path: Path) -> Path:
@@ -75,7 +75,7 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
     size = len(classes)
     table = np.bincount(labels * size + guesses, minlength=size * size).reshape(size, size)
     shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-    figure, (axes,) = _figure(1)
+    figure, (axes,) = panels(1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(size), classes, rotation=45 if size > 4 else 0)
     axes.set_yticks(range(size), classes)
@@ -86,7 +86,7 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
         )
     axes.set(xlabel="predicted", ylabel="true", title="Confusion on test")
     axes.spines[:].set_visible(False)
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Path:
@@ -94,7 +94,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Pa
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
     bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(confidence)))
     error = expected_calibration_error(confidence, correct)
-    figure, (left, right) = _figure(2)
+    figure, (left, right) = panels(2)
     left.plot([0, 1], [0, 1], color=PALE, zorder=0)
     left.plot([confidence[b].mean() for b in bins], [correct[b].mean() for b in bins], "o-", color=COLOURS[0])
     low = min(1 / probabilities.shape[1], *(correct[b].mean() for b in bins))
@@ -107,7 +107,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Pa
     )
     right.hist(confidence, bins=30, color=COLOURS[0])
     right.set(xlabel="confidence", ylabel="rows, logarithmic", title="How sure it is", yscale="log")
-    return _save(figure, path)
+    return saved(figure, path)
 
 
 def classifier(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], folder: Path) -> list[Path]:
@@ -121,15 +121,17 @@ def classifier(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
     ]
 
 
-def _figure(panels: int) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(5.2 * panels, 4.2), dpi=110, layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+def panels(count: int) -> tuple[Figure, Sequence[Axes]]:
+    """A figure of so many panels side by side."""
+    figure = Figure(figsize=(5.2 * count, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False)[0]
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def saved(figure: Figure, path: Path) -> Path:
+    """The figure as a file, its folder made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path

@@ -39,6 +39,7 @@ class Serving(NamedTuple):
         outputs: name -> {"dtype", "shape", "doc"}.
         by_rows: whether each input has one entry a row, so that many rows can be asked in several calls.
         others: further served functions by the names of their signatures.
+        example: inputs by which the function is shown and warmed up; None takes the first row of what it was tried on.
     """
 
     function: Callable[..., Mapping[str, Any]]
@@ -46,6 +47,8 @@ class Serving(NamedTuple):
     outputs: Mapping[str, Mapping[str, Any]]
     by_rows: bool = True
     others: Mapping[str, Serving] = {}
+    example: Mapping[str, Any] | None = None
+    example: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Task:
         evaluate: named outputs, rows, meta -> scores.
         baselines: splits, seed -> name -> split -> scores.
         plots: named outputs of the test rows, rows, meta, folder -> files written.
-        serving: model, meta -> Serving.
+        serving: model, meta, test rows (whose graph a served function may hold) -> Serving.
         raw: rows -> the served function's inputs for these rows, as a user would send them.
         weights: batch -> (rows,) float32, how much each row counts; known before the model runs.
         measures: names of the objective's measures.
@@ -79,7 +82,7 @@ class Task:
     evaluate: Callable[[Mapping[str, np.ndarray], Rows, Meta], Scores]
     baselines: Callable[[Splits, int], dict[str, dict[str, Scores]]]
     plots: Callable[..., list[Any]]
-    serving: Callable[[keras.Model, Meta], Serving]
+    serving: Callable[[keras.Model, Meta, Rows], Serving]
     raw: Callable[[Rows], dict[str, np.ndarray]]
     weights: Callable[[Batch], Any]
     measures: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ CHUNK = 4_096  # rows a call of the served function
 
 
 class Served:
-    """An export's function on columns of raw inputs.
+    """An export's functions on columns of raw inputs: that function answers whose inputs have the columns' names.
 
     Args:
         export: checked on disk.
@@ -34,21 +34,23 @@ class Served:
         import tensorflow as tf
 
         self._loaded = tf.saved_model.load(str(export.folder))
-        self._function = self._loaded.signatures["serving_default"]
         self._constant = tf.constant
-        self._by_rows = export.metadata.get("by_rows", True)
+        described = {"serving_default": export.metadata, **export.metadata.get("signatures", {})}
+        self._signatures = {frozenset(about["inputs"]): (name, about) for name, about in described.items()}
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Named outputs, one entry a row."""
-        if not self._by_rows:
-            return self._part(columns, slice(None))
+        name, about = self._signatures[frozenset(columns)]
+        function = self._loaded.signatures[name]
+        if not about.get("by_rows", True):
+            return self._part(function, columns, slice(None))
         size = len(next(iter(columns.values())))
-        parts = [self._part(columns, slice(start, start + CHUNK)) for start in range(0, size, CHUNK)]
+        parts = [self._part(function, columns, slice(start, start + CHUNK)) for start in range(0, size, CHUNK)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _part(self, columns: Mapping[str, Any], rows: slice) -> dict[str, np.ndarray]:
+    def _part(self, function: Any, columns: Mapping[str, Any], rows: slice) -> dict[str, np.ndarray]:
         tensors = {name: self._constant(column[rows]) for name, column in columns.items()}
-        return {name: value.numpy() for name, value in self._function(**tensors).items()}
+        return {name: value.numpy() for name, value in function(**tensors).items()}
 
 
 def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, Any]:

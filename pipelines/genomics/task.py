@@ -50,7 +50,7 @@ def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: P
     return plots.classifier(rows["label"], outputs["probabilities"], meta["classes"], folder)
 
 
-def serving(model: keras.Model, meta: Meta) -> Serving:
+def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     """Strings of bases to the most likely class and the probabilities of all."""
     classes = tf.constant(meta["classes"])
     longest, shortest = meta["length"], meta["shortest"]
