@@ -22,7 +22,19 @@ BUILDERS: dict[str, str] = {
     "transformer_encoder": "arch.transformer",  # any position may matter to any other
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
     "gcn": "arch.graph.convolutional",  # neighbours are alike: a node is the average of its neighbourhood
+    "gat": "arch.graph.attention",  # the same, but some neighbours matter more than others
+    "graphsage": "arch.graph.sage",  # a node is itself and a summary of its neighbours, on graphs never seen too
+    "message_passing": "arch.graph.messages",  # what passes between two nodes depends on both and on their edge
+    "appnp": "arch.graph.diffusion",  # a node's answer leaks to its wider surroundings
+    "grand": "arch.graph.diffusion",  # a node can be told from its surroundings, whatever part of them is seen
+    "gcnii": "arch.graph.deep",  # far neighbours matter, and no layer may forget the node itself
+    "cheb": "arch.graph.spectral",  # what matters is how fast features change along edges
+    "gin": "arch.graph.isomorphism",  # the multiset of neighbours matters, not their average
+    "graph_transformer": "arch.graph.transformer",  # what two neighbours hold decides what passes between them
 }
+
+GRAPHS = frozenset(name for name, module in BUILDERS.items() if module.startswith("arch.graph."))
+"""The builders that take an `arch.graph.Graph`; the others take one tensor."""
 
 
 def builder(name: str) -> Callable[..., Any]:

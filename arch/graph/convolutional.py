@@ -7,19 +7,18 @@ from typing import Any, Literal
 import keras
 
 from arch.blocks import activation, require, require_one_of, require_positive, require_rate
-from arch.graph.features import drop, linear, width
+from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, Words, require_graph
-from arch.graph.propagation import NORMS, Propagate, normalize
+from arch.graph.propagation import NORMS, Bias, Propagate, normalize
 
 
 def convolution(features: Any, adjacency: list[Any], units: int, *, name: str, **options: Any) -> keras.KerasTensor:
     """`A X W + b`, multiplied in the order that carries fewer columns along the edges: (nodes, units)."""
-    narrow_first = isinstance(features, Words) or width(features) > units
-    if narrow_first:
+    along = Propagate(name=f"{name}_propagate", **options)
+    if isinstance(features, Words) or features.shape[-1] > units:
         x = linear(features, units, use_bias=False, name=name, **options)
-        return Propagate(use_bias=True, name=f"{name}_propagate", **options)([x, *adjacency])
-    x = Propagate(name=f"{name}_propagate", **options)([features, *adjacency])
-    return linear(x, units, name=name, **options)
+        return Bias(name=f"{name}_bias", **options)(along([x, *adjacency]))
+    return linear(along([features, *adjacency]), units, name=name, **options)
 
 
 def gcn(

@@ -13,7 +13,7 @@ from arch.kernels import segment_sum, sparse_product
 
 @keras.saving.register_keras_serializable(package="arch")
 class WordsDense(keras.layers.Layer):
-    """A dense layer on sparse features: `y[n] = sum over words w of n of value * kernel[w] + bias`.
+    """A dense layer on sparse features: `y[n] = activation(sum over words w of n of value * kernel[w] + bias)`.
 
     Inputs indices (nonzeros, 2), values (nonzeros,) and nodes (nodes,) as in `Words`; output (nodes, units). Weights:
     kernel (size, units), Glorot uniform, bias (units,) zeros. The same function as a dense layer on the full matrix.
@@ -22,11 +22,14 @@ class WordsDense(keras.layers.Layer):
         units: outputs of a node.
         size: different words there can be.
         use_bias: whether a bias is added.
+        activation: nonlinearity by its Keras name, or None.
     """
 
-    def __init__(self, units: int, size: int, use_bias: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, size: int, use_bias: bool = True, activation: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.units, self.size, self.use_bias = units, size, use_bias
+        self.units, self.size, self.use_bias, self.activation = units, size, use_bias, activation
 
     def build(self, input_shape: Any) -> None:
         """The dense layer's weights."""
@@ -38,7 +41,8 @@ class WordsDense(keras.layers.Layer):
         indices, values, nodes = inputs
         kernel = ops.convert_to_tensor(self.kernel)
         y = sparse_product(indices, values, kernel, ops.shape(nodes)[0])
-        return y if self.bias is None else y + self.bias
+        y = y if self.bias is None else y + self.bias
+        return keras.activations.get(self.activation)(y)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(nodes, units)."""
@@ -50,7 +54,8 @@ class WordsDense(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of this layer."""
-        return {**super().get_config(), "units": self.units, "size": self.size, "use_bias": self.use_bias}
+        names = ("units", "size", "use_bias", "activation")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="arch")
@@ -95,7 +100,7 @@ def drop(features: Any, rate: float, *, name: str) -> Any:
 def linear(features: Any, units: int, *, name: str, use_bias: bool = True, **options: Any) -> keras.KerasTensor:
     """`y = x W + b` of dense features or of words: (nodes, units)."""
     if isinstance(features, Words):
-        layer = WordsDense(units, features.size, use_bias, name=name, **options)
+        layer = WordsDense(units, features.size, use_bias=use_bias, name=name, **options)
         return layer([features.indices, features.values, features.nodes])
     return keras.layers.Dense(units, use_bias=use_bias, name=name, **options)(features)
 
@@ -105,8 +110,3 @@ def dense(features: Any, *, name: str) -> keras.KerasTensor:
     if isinstance(features, Words):
         return DenseWords(features.size, name=name)([features.indices, features.values, features.nodes])
     return features
-
-
-def width(features: Any) -> int:
-    """Features of a node."""
-    return features.size if isinstance(features, Words) else features.shape[-1]

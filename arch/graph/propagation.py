@@ -65,37 +65,32 @@ class Normalize(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="arch")
 class Propagate(keras.layers.Layer):
-    """One step along the edges: `y[t] = diagonal[t] x[t] + sum over edges s -> t of weight * x[s] (+ bias)`.
+    """One step along the edges: `y[t] = diagonal[t] x[t] + sum over edges s -> t of weight * x[s]`. No weights.
 
     Inputs x (nodes, features), edges (edges, 2), weights (edges,) and diagonal (nodes,), as `Normalize` gives them;
-    output as x. Weights: with use_bias bias (features,), zeros; else none.
-
-    Args:
-        use_bias: whether a bias is added, where the dense layer went before the step.
+    output as x.
     """
-
-    def __init__(self, use_bias: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.use_bias = use_bias
-
-    def build(self, input_shape: Any) -> None:
-        """A bias where one is asked for."""
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(shape=(input_shape[0][-1],), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
         """What a node has and what its sources send."""
-        y = step(*inputs)
-        return y if self.bias is None else y + self.bias
+        return step(*inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The features' own shape."""
         return input_shape[0]
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of this layer."""
-        return {**super().get_config(), "use_bias": self.use_bias}
+
+@keras.saving.register_keras_serializable(package="arch")
+class Bias(keras.layers.Layer):
+    """`y = x + b`, for products whose bias comes after a step along the edges. Weights: bias (features,), zeros."""
+
+    def build(self, input_shape: Any) -> None:
+        """One number a feature."""
+        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """The bias on every row."""
+        return inputs + self.bias
 
 
 def step(x: Any, edges: Any, weights: Any, diagonal: Any) -> Any:

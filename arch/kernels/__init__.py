@@ -6,12 +6,15 @@ for a user who suspects a kernel. TensorFlow is imported when a kernel runs, nev
 
 from arch.kernels.choice import fast, portable, replicas
 from arch.kernels.normalization import BatchNormalization, fused_batch_norm
-from arch.kernels.sparse import segment_max, segment_sum, sparse_product
+from arch.kernels.segments import gather, segment_max, segment_sum
+from arch.kernels.sparse import heads_product, sparse_product
 
 __all__ = [
     "BatchNormalization",
     "fast",
     "fused_batch_norm",
+    "gather",
+    "heads_product",
     "portable",
     "replicas",
     "segment_max",

@@ -1,4 +1,4 @@
-"""Sparse matrices times dense ones, and sums over segments: what graphs and bags of words are computed with.
+"""Sparse matrices times dense ones: how features flow along edges, and words into a dense layer.
 
 A sparse matrix is its non-zeros: index pairs (nonzeros, 2) and values (nonzeros,), in any order; pairs that stand
 twice add up. The kernels are TensorFlow's on CPUs, chosen by what measured fastest on one core: its product from index
@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import backend, ops
+from keras import ops
 
-from arch.kernels.choice import fast
+from arch.kernels.segments import COLUMNS, ascending, full, on_cpu
 
-COLUMNS = 32  # from here on TensorFlow's product from index pairs goes another, slow way
 PACKET = 8  # columns that compressed rows are multiplied by at a time; a rest goes one by one
 
 
@@ -34,61 +33,28 @@ def sparse_product(indices: Any, values: Any, x: Any, rows: Any, *, transposed: 
     Returns:
         (rows, features), in the dtype of x.
     """
-    return ops.cast(_product(x.shape[-1])(indices, full(values), full(x), rows, transposed), x.dtype)
+    product = _product(x.shape[-1]) if on_cpu() else _product_twin
+    return ops.cast(product(indices, full(values), full(x), rows, transposed), x.dtype)
 
 
-def segment_sum(values: Any, segments: Any, count: Any) -> Any:
-    """`y[s] = sum of values[e] over all e with segments[e] == s`, 0 where there is none; in order is fastest.
+def heads_product(indices: Any, values: Any, x: Any) -> Any:
+    """`y[t, h] = sum over edges s -> t of values[edge, h] * x[s, h]`: a sparse matrix for each head times its own x.
 
-    Args:
-        values: (entries, ...); half precision is summed in float32.
-        segments: (entries,) integers.
-        count: of segments; on JAX a number.
-
-    Returns:
-        (count, ...), in the dtype of values.
-    """
-    sums = _sum_kernel if on_cpu() else _sum_twin
-    return ops.cast(sums(full(values), segments, count), values.dtype)
-
-
-def segment_max(values: Any, segments: Any, count: Any) -> Any:
-    """`y[s] = max of values[e] over all e with segments[e] == s`, 0 where there is none; ties share the gradient.
+    Half precision is multiplied and summed in float32.
 
     Args:
-        values: (entries, ...).
-        segments: (entries,) integers.
-        count: of segments; on JAX a number.
+        indices: (edges, 2) int32 or int64, source and target.
+        values: (edges, heads).
+        x: (nodes, heads, features).
 
     Returns:
-        (count, ...), in the dtype of values.
+        (nodes, heads, features), in the dtype of x.
     """
-    greatest = _max_kernel if on_cpu() else _max_twin
-    return ops.cast(greatest(full(values), segments, count), values.dtype)
-
-
-def on_cpu() -> bool:
-    """Whether TensorFlow's own operations for CPUs may run: not forced away, no GPU, not under XLA."""
-    if not fast():
-        return False
-    import tensorflow as tf
-
-    # No public question for it; TensorFlow's own control flow asks in this way.
-    from tensorflow.python.framework.ops import get_default_graph
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-
-    compiled = not tf.executing_eagerly() and GraphOrParentsInXlaContext(get_default_graph())
-    return not compiled and not tf.config.list_physical_devices("GPU")
-
-
-def full(x: Any) -> Any:
-    """The values in float32, where they are of half precision."""
-    return ops.cast(x, "float32") if backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+    product = _heads_kernel if on_cpu() else _heads_twin
+    return ops.cast(product(indices, full(values), full(x)), x.dtype)
 
 
 def _product(features: int) -> Any:
-    if not on_cpu():
-        return _product_twin
     return _pairs_product if features < COLUMNS else _compressed_product
 
 
@@ -141,65 +107,30 @@ def _by_row(pairs: Any, values: Any) -> tuple[Any, Any]:
         order = tf.argsort(pairs[:, 0], stable=True)
         return tf.cast(tf.gather(pairs, order), tf.int64), tf.gather(values, order)
 
-    return tf.cond(_ascending(pairs[:, 0]), lambda: (tf.cast(pairs, tf.int64), values), ordered)
+    return tf.cond(ascending(pairs[:, 0]), lambda: (tf.cast(pairs, tf.int64), values), ordered)
 
 
-def _ascending(numbers: Any) -> Any:
+def _heads_twin(indices: Any, values: Any, x: Any) -> Any:
+    sent = ops.take(x, indices[:, 0], axis=0) * values[:, :, None]
+    return ops.segment_sum(sent, indices[:, 1], num_segments=ops.shape(x)[0])
+
+
+def _heads_kernel(indices: Any, values: Any, x: Any) -> Any:
+    """One product a head; the gradient of the values is that of all heads at once, a third of the time."""
     import tensorflow as tf
 
-    return tf.reduce_all(numbers[1:] >= numbers[:-1])
+    nodes = tf.shape(x)[0]
 
-
-def _sum_twin(values: Any, segments: Any, count: Any) -> Any:
-    return ops.segment_sum(values, segments, num_segments=count)
-
-
-def _sum_kernel(values: Any, segments: Any, count: Any) -> Any:
-    import tensorflow as tf
+    def times(values: Any, x: Any, transposed: bool) -> Any:
+        pairs = zip(tf.unstack(tf.transpose(values)), tf.unstack(tf.transpose(x, [1, 0, 2])), strict=True)
+        return tf.stack([_product(x.shape[-1])(indices, v, part, nodes, transposed) for v, part in pairs], 1)
 
     @tf.custom_gradient
-    def sums(values: Any) -> Any:
-        total = _segments(tf.math.segment_sum, tf.math.unsorted_segment_sum, values, segments, count)
-        return total, lambda dy: tf.gather(dy, segments)
+    def product(values: Any, x: Any) -> Any:
+        def gradient(dy: Any) -> tuple[Any, Any]:
+            met = tf.gather(x, indices[:, 0]) * tf.gather(dy, indices[:, 1])
+            return tf.reduce_sum(met, 2), times(values, dy, False)
 
-    return sums(values)
+        return times(values, x, True), gradient
 
-
-def _max_twin(values: Any, segments: Any, count: Any) -> Any:
-    found = ops.segment_max(values, segments, num_segments=count)
-    filled = ops.segment_sum(ops.ones_like(segments), segments, num_segments=count) > 0
-    filled = ops.reshape(filled, (-1, *(1,) * (len(values.shape) - 1)))
-    return ops.where(filled, found, ops.zeros_like(found))
-
-
-def _max_kernel(values: Any, segments: Any, count: Any) -> Any:
-    import tensorflow as tf
-
-    def unordered(values: Any, segments: Any, count: Any) -> Any:
-        found = tf.math.unsorted_segment_max(values, segments, count)
-        return tf.where(found > values.dtype.min, found, tf.zeros_like(found))
-
-    @tf.custom_gradient
-    def greatest(values: Any) -> Any:
-        found = _segments(tf.math.segment_max, unordered, values, segments, count)
-
-        def gradient(dy: Any) -> Any:
-            wins = tf.cast(values == tf.gather(found, segments), values.dtype)
-            ties = tf.math.unsorted_segment_sum(wins, segments, count)
-            return wins * tf.gather(tf.math.divide_no_nan(dy, ties), segments)
-
-        return found, gradient
-
-    return greatest(values)
-
-
-def _segments(ordered: Any, unordered: Any, values: Any, segments: Any, count: Any) -> Any:
-    """One of two ways to reduce segments: that for segments in order is up to seven times as fast."""
-    import tensorflow as tf
-
-    def padded() -> Any:
-        found = ordered(values, segments)
-        missing = tf.zeros(tf.concat([[count - tf.shape(found)[0]], tf.shape(found)[1:]], 0), values.dtype)
-        return tf.concat([found, missing], 0)
-
-    return tf.cond(_ascending(segments), padded, lambda: unordered(values, segments, count))
+    return product(values, x)
