@@ -14,9 +14,26 @@ BUILDERS: dict[str, str] = {
     # name                 module                the assumption
     "mlp": "arch.mlp",  # none: every input may meet every other
     "cnn": "arch.cnn",  # locality: what is near belongs together, wherever it stands
+    "lenet": "arch.classic",  # the same, small, with dense layers that read all places
+    "alexnet": "arch.classic",  # the same, larger
+    "vgg": "arch.classic",  # the same, of small kernels alone
     "resnet": "arch.resnet",  # locality, deep: each block corrects the one before
     "resnext": "arch.resnet",  # the same, each block a sum of many narrow paths
     "wide_resnet": "arch.resnet",  # the same, with width in place of depth
+    "gated_resnet": "arch.gated",  # the same, each correction let through by a gate
+    "shake_shake": "arch.shake_shake",  # the same, each block corrects twice
+    "densenet": "arch.densenet",  # the same, each layer reads all layers before it
+    "inception": "arch.inception",  # locality at several scales at once
+    "inception_v4": "arch.inception_v4",  # the same, more and more uniform modules
+    "dilated_cnn": "arch.dilated",  # locality at growing distances
+    "deformable_cnn": "arch.deformable",  # locality, but where exactly depends on what is seen
+    "locally_connected": "arch.untied",  # locality without sharing: every place has patterns of its own
+    "mobilenet": "arch.mobilenet",  # locality, where places and channels are mixed separately
+    "mobilenet_v2": "arch.mobilenet",  # the same in residual blocks that are narrow outside and wide inside
+    "mobilenet_v3": "arch.mobilenet",  # the same with gates, sizes found by search
+    "efficientnet": "arch.efficientnet",  # the same, scaled in depth and width together
+    "mixnet": "arch.mixnet",  # the same, near and far at once
+    "vit": "arch.vit",  # any patch of a picture may matter to any other
     "tcn": "arch.tcn",  # order with a long, exactly known memory
     "recurrent": "arch.recurrent",  # order: a state carried from left to right
     "transformer_encoder": "arch.transformer",  # any position may matter to any other

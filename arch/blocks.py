@@ -8,9 +8,14 @@ from typing import Any
 import keras
 
 from arch.kernels import BatchNormalization
+from arch.kernels.convolution import GroupedConv1D, GroupedConv2D, GroupedConv3D
 
 _CONVOLUTIONS = {1: keras.layers.Conv1D, 2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
-_MAX_POOLS = {1: keras.layers.MaxPooling1D, 2: keras.layers.MaxPooling2D, 3: keras.layers.MaxPooling3D}
+_GROUPED: dict[int, Any] = {1: GroupedConv1D, 2: GroupedConv2D, 3: GroupedConv3D}
+_POOLS = {
+    "max": {1: keras.layers.MaxPooling1D, 2: keras.layers.MaxPooling2D, 3: keras.layers.MaxPooling3D},
+    "average": {1: keras.layers.AveragePooling1D, 2: keras.layers.AveragePooling2D, 3: keras.layers.AveragePooling3D},
+}
 _GLOBAL_POOLS = {
     "average": {
         1: keras.layers.GlobalAveragePooling1D,
@@ -61,6 +66,12 @@ def require_maps(who: str, inputs: keras.KerasTensor, total_stride: int = 1) -> 
     require(long_enough, who, f"inputs must be at least as long as the total stride ({total_stride})", shape)
 
 
+def require_sides(who: str, inputs: keras.KerasTensor, least: int) -> None:
+    """Raise unless every spatial axis is so long, or not known: convolutions without padding need that."""
+    short = [size for size in inputs.shape[1:-1] if size is not None and size < least]
+    require(not short, who, f"inputs must be at least {least} along every spatial axis", inputs.shape)
+
+
 @keras.saving.register_keras_serializable(package="arch")
 class Unmask(keras.layers.Layer):
     """Identity that ends a Keras mask: y = x, mask = None.
@@ -68,6 +79,8 @@ class Unmask(keras.layers.Layer):
     A mask tells which steps of a sequence are padding. Behind a stride its length is wrong, and Keras layers that
     still look at it fail or average over the wrong steps. No weights.
     """
+
+    window = (1, 1)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -94,7 +107,7 @@ def unmask(x: keras.KerasTensor, *, name: str = "unmask") -> keras.KerasTensor:
 def conv(
     x: keras.KerasTensor,
     filters: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, ...],
     *,
     name: str,
     strides: int = 1,
@@ -108,7 +121,7 @@ def conv(
     Returns:
         (batch, spatial axes divided by strides, filters). `padding="causal"` works on sequences alone.
     """
-    layer = _CONVOLUTIONS[len(x.shape) - 2]
+    layer = (_CONVOLUTIONS if groups == 1 else _GROUPED)[len(x.shape) - 2]
     return layer(
         filters,
         kernel_size,
@@ -132,10 +145,42 @@ def activation(x: keras.KerasTensor, kind: str = "relu", *, name: str) -> keras.
     return keras.layers.Activation(kind, name=name)(x)
 
 
-def max_pool(x: keras.KerasTensor, pool_size: int, *, name: str, strides: int | None = None) -> keras.KerasTensor:
-    """The largest value of each window over all spatial axes; a last window that hangs over the border is kept."""
-    layer = _MAX_POOLS[len(x.shape) - 2]
-    return layer(pool_size, strides=strides or pool_size, padding="same", name=name)(x)
+def conv_norm(
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int | tuple[int, ...],
+    *,
+    name: str,
+    kind: str = "relu",
+    strides: int = 1,
+    groups: int = 1,
+    padding: str = "same",
+) -> keras.KerasTensor:
+    """A convolution, batch normalization and a nonlinearity, none for `kind="linear"`."""
+    x = conv(x, filters, kernel_size, strides=strides, groups=groups, padding=padding, name=f"{name}_conv")
+    x = batch_norm(x, name=f"{name}_norm")
+    return x if kind == "linear" else activation(x, kind, name=f"{name}_{kind}")
+
+
+def norm_relu(x: keras.KerasTensor, *, name: str, step: int | str = "") -> keras.KerasTensor:
+    """Batch normalization and ReLU, the step of a block that they belong to behind their names."""
+    return activation(batch_norm(x, name=f"{name}_norm{step}"), name=f"{name}_relu{step}")
+
+
+def max_pool(
+    x: keras.KerasTensor, pool_size: int, *, name: str, strides: int | None = None, padding: str = "same"
+) -> keras.KerasTensor:
+    """The largest value of each window over all spatial axes; "same" keeps a last window that hangs over the border."""
+    layer = _POOLS["max"][len(x.shape) - 2]
+    return layer(pool_size, strides=strides or pool_size, padding=padding, name=name)(x)
+
+
+def average_pool(
+    x: keras.KerasTensor, pool_size: int, *, name: str, strides: int | None = None, padding: str = "same"
+) -> keras.KerasTensor:
+    """The mean of each window over all spatial axes; places beyond the border do not count."""
+    layer = _POOLS["average"][len(x.shape) - 2]
+    return layer(pool_size, strides=strides or pool_size, padding=padding, name=name)(x)
 
 
 def global_pool(who: str, x: keras.KerasTensor, kind: str, *, name: str = "pool") -> keras.KerasTensor:
@@ -168,8 +213,10 @@ def drop_path_rates(rate: float, blocks: int) -> list[float]:
     return [rate * index / max(blocks - 1, 1) for index in range(blocks)]
 
 
-def squeeze_excite(x: keras.KerasTensor, ratio: float, *, name: str) -> keras.KerasTensor:
-    """Channels weighed by what the whole map holds: y = x * sigmoid(W2 relu(W1 mean(x) + b1) + b2).
+def squeeze_excite(
+    x: keras.KerasTensor, ratio: float, *, name: str, kind: str = "relu", gate: str = "sigmoid"
+) -> keras.KerasTensor:
+    """Channels weighed by what the whole map holds: y = x * gate(W2 kind(W1 mean(x) + b1) + b2).
 
     W1 is (channels, channels * ratio), W2 its transpose's shape; both have biases. A ratio of 0 leaves x as it is.
 
@@ -179,7 +226,21 @@ def squeeze_excite(x: keras.KerasTensor, ratio: float, *, name: str) -> keras.Ke
         return x
     channels = x.shape[-1]
     squeezed = max(1, math.floor(channels * ratio + 0.5))
-    gate = _GLOBAL_POOLS["average"][len(x.shape) - 2](keepdims=True, name=f"{name}_mean")(x)
-    gate = keras.layers.Dense(squeezed, activation="relu", name=f"{name}_squeeze")(gate)
-    gate = keras.layers.Dense(channels, activation="sigmoid", name=f"{name}_excite")(gate)
-    return keras.layers.Multiply(name=f"{name}_scale")([x, gate])
+    weights = _GLOBAL_POOLS["average"][len(x.shape) - 2](keepdims=True, name=f"{name}_mean")(x)
+    weights = keras.layers.Dense(squeezed, activation=kind, name=f"{name}_squeeze")(weights)
+    weights = keras.layers.Dense(channels, activation=gate, name=f"{name}_excite")(weights)
+    return keras.layers.Multiply(name=f"{name}_scale")([x, weights])
+
+
+def dropped(x: keras.KerasTensor, rate: float, *, name: str) -> keras.KerasTensor:
+    """Dropout of single values, no layer where the rate is 0."""
+    return keras.layers.Dropout(rate, name=name)(x) if rate else x
+
+
+def divisible(width: float, divisor: int = 8) -> int:
+    """The multiple of the divisor next to this width, but no more than a tenth below it.
+
+    Source: Sandler et al. 2018, the authors' code; so are widths rounded in MobileNets and EfficientNets.
+    """
+    rounded = max(divisor, int(width + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * width else rounded

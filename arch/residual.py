@@ -1,4 +1,4 @@
-"""The residual trunk that `resnet`, `resnext` and `wide_resnet` share: stem, stages of blocks, average."""
+"""The trunk that all residual builders but `shake_shake` share: stem, stages of blocks, average."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from arch.blocks import (
     drop_path_rates,
     global_pool,
     max_pool,
+    norm_relu,
     require,
     require_maps,
     require_one_of,
@@ -24,6 +25,7 @@ from arch.blocks import (
     squeeze_excite,
     unmask,
 )
+from arch.gates import GATES, gated_sum
 
 _BLOCKS = ("basic", "bottleneck", "preact_basic", "preact_bottleneck")
 _STEMS = {"small": 1, "imagenet": 4}  # name: total stride
@@ -32,7 +34,7 @@ _SHORTCUTS = ("projection", "padding", "none")
 
 @dataclass(frozen=True)
 class Plan:
-    """What the three builders differ in: widths are of the first stage, and double with each stage."""
+    """What the four builders differ in: widths are of the first stage, and double with each stage."""
 
     who: str
     blocks: tuple[int, ...]
@@ -46,6 +48,7 @@ class Plan:
     shortcut: str = "projection"
     cardinality: int = 1
     dropout: float = 0.0
+    gate: str = "none"
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def trunk(inputs: keras.KerasTensor, plan: Plan) -> keras.KerasTensor:
     for site in _sites(plan):
         x = _preact(x, site, plan) if preact else _postact(x, site, plan)
     if preact:
-        x = _norm_relu(x, "final", "")
+        x = norm_relu(x, name="final")
     return global_pool(plan.who, x, "average")
 
 
@@ -93,6 +96,8 @@ def _check(inputs: keras.KerasTensor, plan: Plan) -> None:
     require_one_of(plan.who, "block", plan.block, _BLOCKS)
     require_one_of(plan.who, "stem", plan.stem, _STEMS)
     require_one_of(plan.who, "shortcut", plan.shortcut, _SHORTCUTS)
+    require_one_of(plan.who, "gate", plan.gate, GATES)
+    require_rate(plan.who, "dropout", plan.dropout)
     require(0.0 <= plan.se_ratio <= 1.0, plan.who, "se_ratio must be at least 0 and at most 1", plan.se_ratio)
     require_rate(plan.who, "drop_path", plan.drop_path)
     require_maps(plan.who, inputs, _STEMS[plan.stem] * 2 ** (len(plan.blocks) - 1))
@@ -112,12 +117,8 @@ def _stem(x: keras.KerasTensor, plan: Plan, preact: bool) -> keras.KerasTensor:
     large = plan.stem == "imagenet"
     x = conv(x, plan.stem_width, 7 if large else 3, strides=2 if large else 1, name="stem_conv")
     if not preact:
-        x = _norm_relu(x, "stem", "")
+        x = norm_relu(x, name="stem")
     return max_pool(x, 3, strides=2, name="stem_pool") if large else x
-
-
-def _norm_relu(x: keras.KerasTensor, name: str, step: int | str) -> keras.KerasTensor:
-    return activation(batch_norm(x, name=f"{name}_norm{step}"), name=f"{name}_relu{step}")
 
 
 def _steps(site: _Site, plan: Plan) -> list[_Step]:
@@ -138,17 +139,17 @@ def _postact(x: keras.KerasTensor, site: _Site, plan: Plan) -> keras.KerasTensor
     for number, step in enumerate(steps, 1):
         y = _convolve(y, step, name=f"{site.name}_conv{number}")
         last = number == len(steps)
-        y = batch_norm(y, name=f"{site.name}_norm{number}") if last else _norm_relu(y, site.name, number)
+        y = batch_norm(y, name=f"{site.name}_norm{number}") if last else norm_relu(y, name=site.name, step=number)
     y = _join(x, x, y, site, plan)
     return activation(y, name=f"{site.name}_relu")
 
 
 def _preact(x: keras.KerasTensor, site: _Site, plan: Plan) -> keras.KerasTensor:
     """shortcut(x) + conv(relu(norm(conv(relu(norm(x)))))); a projection reads relu(norm(x)), as in the paper."""
-    y = active = _norm_relu(x, site.name, 1)
+    y = active = norm_relu(x, name=site.name, step=1)
     for number, step in enumerate(_steps(site, plan), 1):
         if number > 1:
-            y = _norm_relu(y, site.name, number)
+            y = norm_relu(y, name=site.name, step=number)
         if number == 2 and plan.dropout:
             y = keras.layers.Dropout(plan.dropout, name=f"{site.name}_dropout")(y)
         y = _convolve(y, step, name=f"{site.name}_conv{number}")
@@ -161,7 +162,8 @@ def _join(x: keras.KerasTensor, source: keras.KerasTensor, y: keras.KerasTensor,
     if plan.shortcut == "none":
         return y
     y = drop_path(y, site.drop_path, name=f"{site.name}_drop_path")
-    return keras.layers.Add(name=f"{site.name}_add")([_shortcut(x, source, site, plan), y])
+    carried = _shortcut(x, source, site, plan)
+    return gated_sum(plan.gate, carried, y, source, strides=site.strides, name=site.name)
 
 
 def _shortcut(x: keras.KerasTensor, source: keras.KerasTensor, site: _Site, plan: Plan) -> keras.KerasTensor:
@@ -191,6 +193,7 @@ class PaddedShortcut(keras.layers.Layer):
     def __init__(self, filters: int, strides: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.strides = filters, strides
+        self.window = (1, strides)
 
     def call(self, inputs: Any) -> Any:
         """Subsample, then pad the last axis."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import keras
 
-from arch.blocks import require_positive, require_rate
+from arch.blocks import require_positive
 from arch.residual import Plan, trunk
 
 
@@ -119,7 +119,6 @@ def wide_resnet(
     Source: Zagoruyko and Komodakis 2016.
     """
     require_positive("wide_resnet", "widen", widen)
-    require_rate("wide_resnet", "dropout", dropout)
     wide = width * widen
     plan = Plan("wide_resnet", blocks, width, wide, wide, "preact_basic", stem, se_ratio, drop_path, dropout=dropout)
     return trunk(inputs, plan)

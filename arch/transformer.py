@@ -77,6 +77,10 @@ class LearnedPositions(keras.layers.Layer):
         """The inputs with the table on top."""
         return inputs + self.table
 
+    def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
+        """None: the table is added, not multiplied."""
+        return 0
+
 
 @keras.saving.register_keras_serializable(package="arch")
 class SelfAttention(keras.layers.Layer):

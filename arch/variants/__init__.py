@@ -7,12 +7,18 @@ from difflib import get_close_matches
 from typing import Any
 
 from arch import builder
-from arch.variants import recurrent, residual
+from arch.variants import attention, mobile, plain, recurrent, residual
 from arch.variants.published import Variant
 
 __all__ = ["VARIANTS", "Variant", "model", "variant"]
 
-VARIANTS: dict[str, Variant] = {**residual.VARIANTS, **recurrent.VARIANTS}
+VARIANTS: dict[str, Variant] = {
+    **plain.VARIANTS,
+    **residual.VARIANTS,
+    **mobile.VARIANTS,
+    **attention.VARIANTS,
+    **recurrent.VARIANTS,
+}
 
 
 def variant(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None) -> Variant:

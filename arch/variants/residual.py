@@ -12,7 +12,7 @@ from arch.variants.published import Variant, cifar, imagenet
 _50, _101, _152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
 
 
-def _resnet(blocks: tuple[int, ...], parameters: int, multiply_adds: int, **options: Any) -> Variant:
+def _resnet(blocks: tuple[int, ...], parameters: int, multiply_adds: int | None = None, **options: Any) -> Variant:
     source = "Hu 2018, table 1" if "se_ratio" in options else "He 2016, table 1"
     options = {"blocks": blocks, "width": 64, "stem": "imagenet", **options}
     return imagenet("resnet", source, parameters, multiply_adds, **options)
@@ -44,8 +44,8 @@ VARIANTS: dict[str, Variant] = {
     "resnet50": _resnet(_50, 25557032, 4089184256, block="bottleneck"),
     "resnet101": _resnet(_101, 44549160, 7801405440, block="bottleneck"),
     "resnet152": _resnet(_152, 60192808, 11513626624, block="bottleneck"),
-    "se_resnet18": _resnet((2, 2, 2, 2), 11779624, se_ratio=1 / 16, multiply_adds=1814161408),
-    "se_resnet34": _resnet(_50, 21960416, se_ratio=1 / 16, multiply_adds=3663920128),
+    "se_resnet18": _resnet((2, 2, 2, 2), 11778592, se_ratio=1 / 16),
+    "se_resnet34": _resnet(_50, 21958868, se_ratio=1 / 16),
     "se_resnet50": _resnet(_50, 28088024, 4091699200, block="bottleneck", se_ratio=1 / 16),
     "se_resnet101": _resnet(_101, 49326872, 7806148608, block="bottleneck", se_ratio=1 / 16),
     "se_resnet152": _resnet(_152, 66821848, 11520204800, block="bottleneck", se_ratio=1 / 16),
