@@ -300,7 +300,7 @@ def test_a_run_of_mlflow_that_was_made_just_before_a_kill_is_found_again(own_run
 
     folder = RunFolder.create(small_run(), {})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "write_json", lambda path, value: (_ for _ in ()).throw(Broken))
+        patch.setattr(tracking.mirror, "write_json", lambda path, value: (_ for _ in ()).throw(Broken))
         with pytest.raises(Broken):
             tracking.Mirror(folder, "genomics").run_id  # noqa: B018, asking makes the run
     first = tracking.Mirror(folder, "genomics")
