@@ -83,14 +83,19 @@ def _from_path(options: CitationsData) -> tuple[Source, dict[str, Any]]:
         return read_planetoid(options.path, name), _about(name, _planetoid_files(options.path, name))
     if options.name:
         raise BadInput(f"no files ind.{options.name}.* here", wanted="Planetoid's files", where=options.path)
-    return _tables(_table_in(path, "papers"), _table_in(path, "citations"), options.words)
+    return _tables(table_in(path, "papers"), table_in(path, "citations"), options.words)
 
 
 def _planetoid_files(folder: str, name: str) -> dict[str, str]:
     return {key: os.path.join(folder, f"ind.{name}.{key}") for key in KEYS}
 
 
-def _table_in(folder: Path, stem: str) -> str:
+def table_in(folder: Path, stem: str) -> str:
+    """The one table of this name in a folder, CSV or TSV, plain or gzip.
+
+    Raises:
+        BadInput: there is none, or several.
+    """
     found = [file for suffix in SUFFIXES if (file := folder / f"{stem}{suffix}").exists()]
     if len(found) != 1:
         what = f"no {stem}.csv here" if not found else f"several tables of {stem}"

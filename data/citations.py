@@ -94,11 +94,12 @@ def load(options: CitationsData, seed: int) -> Splits:
 
     Returns:
         Splits of `node` (int32, the paper's index) and `label` (int32 class index) with the graph beside them: the same
-        arrays for every batch (`data.graph_inputs.whole`), or sampled around a batch. No label is in a graph. In meta:
+        arrays for every batch (`data.graph_inputs.whole`), or sampled around a batch; beside test also `ids`, and
+        `unscaled` features where columns are standardised. No label is in a graph. In meta:
         name, source, licence, unit, files, sha256 (of each file), classes, papers, edges, isolated, unlabelled, found
         (in the citations), form (words or columns), words (how many), scaling, direction, setting, positions,
-        position_kind, fan_outs, split_rule; mean and deviation where columns are standardised; and for each split rows,
-        class_counts, digest.
+        position_kind, judge_by, self_citations, fan_outs, split_rule; mean and deviation where columns are
+        standardised; and for each split rows, class_counts, digest.
 
     Raises:
         BadInput: with file, line and column, whatever keeps this graph from being learnt from.
@@ -199,16 +200,23 @@ def _splits(known: Graph, parts: np.ndarray, options: CitationsData, about: Mapp
         )
         papers = np.flatnonzero(parts == number).astype(np.int32)
         columns = {"node": papers, "label": known.labels[papers]}
-        rows[part] = Rows(columns, *view.beside(sampled=part == "train" or options.judge_by == "sampled"))
+        shared, around = view.beside(sampled=part == "train" or options.judge_by == "sampled")
+        rows[part] = Rows(columns, shared | (_for_serving(known, options) if part == "test" else {}), around)
         facts["rows"][part] = len(papers)
         facts["digest"][part] = digest(papers, known.labels[papers], view.digest)
     facts["class_counts"] = node_splits.summary(parts, known.labels, known.classes)
     return Splits(**rows, meta={**about, **_facts(known, options), **statistics, **facts})
 
 
+def _for_serving(known: Graph, options: CitationsData) -> dict[str, np.ndarray]:
+    """What no model takes, but a served one must know of the graph: ids, and features as they were read."""
+    plain = {"unscaled": known.features} if options.scaling == "standard" else {}
+    return {"ids": known.ids.astype(str), **plain}
+
+
 def _facts(known: Graph, options: CitationsData) -> dict[str, Any]:
     degrees = np.bincount(known.edges.ravel(), minlength=known.nodes)
-    chosen = ("scaling", "direction", "setting", "positions", "position_kind")
+    chosen = ("scaling", "direction", "setting", "positions", "position_kind", "judge_by", "self_citations")
     return {
         "unit": "one paper",
         "classes": list(known.classes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -88,3 +89,12 @@ def bags(features: csr_array) -> dict[str, np.ndarray]:
     pairs = np.empty((features.nnz, 2), np.int32)
     pairs[:, 0], pairs[:, 1] = np.repeat(papers, np.diff(features.indptr)), features.indices
     return {"words": pairs, "values": features.data.astype(np.float32, copy=False), "nodes": papers}
+
+
+def features_of(arrays: Mapping[str, np.ndarray], words: int) -> Features:
+    """Features out of the arrays that a model takes: those of `bags`, or `features` themselves."""
+    if "features" in arrays:
+        return arrays["features"]
+    papers, indices = arrays["words"].T
+    starts = np.searchsorted(papers, np.arange(len(arrays["nodes"]) + 1))
+    return csr_array((arrays["values"], indices, starts), shape=(len(arrays["nodes"]), words))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from data.features import Features, bags, blanked, rows_of
+from data.features import Features, bags, blanked, features_of, rows_of
 from data.graphs import digest
 from data.neighbours import Neighbours, sample
+from data.splits import Around, Rows
 
-Around = Callable[[Mapping[str, np.ndarray], int, int], Mapping[str, np.ndarray]]
 Place = Callable[[np.ndarray, int], np.ndarray | None]
 
 
@@ -32,26 +33,45 @@ def whole(features: Features, edges: np.ndarray, positions: np.ndarray | None = 
     return arrays if positions is None else arrays | {"positions": positions}
 
 
-def sampler(
-    features: Features, neighbours: Neighbours, fan_outs: Sequence[int], positions: np.ndarray | None = None
-) -> Around:
+@dataclass(frozen=True)
+class Sampler:
     """What samples around the papers of a batch: columns, seed, epoch -> the arrays of `whole`, and `node`.
 
-    Args:
-        features: of all papers.
-        neighbours: of all papers.
+    Attributes:
+        features: (papers, words), of all papers.
+        edges: (edges, 2), of the whole graph.
         fan_outs: neighbours drawn at each hop; 0 for all.
-        positions: of all papers.
+        positions: (papers, numbers) or None.
     """
 
-    def around(columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
-        part = sample(neighbours, columns["node"], fan_outs, seed=seed, epoch=epoch)
-        own = None if positions is None else positions[part.nodes]
-        return whole(rows_of(features, part.nodes), part.edges, own) | {
-            "node": np.arange(part.levels[0], dtype=np.int32)
-        }
+    features: Features
+    edges: np.ndarray
+    fan_outs: Sequence[int]
+    positions: np.ndarray | None = None
 
-    return around
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Of all papers."""
+        return Neighbours.of(self.edges, self.features.shape[0])
+
+    def __call__(self, columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
+        """The graph around these papers."""
+        part = sample(self.neighbours, columns["node"], self.fan_outs, seed=seed, epoch=epoch)
+        own = None if self.positions is None else self.positions[part.nodes]
+        arrays = whole(rows_of(self.features, part.nodes), part.edges, own)
+        return arrays | {"node": np.arange(part.levels[0], dtype=np.int32)}
+
+
+def graph_beside(rows: Rows, words: int) -> tuple[Features, np.ndarray]:
+    """Features and edges of the whole graph that rows of papers see.
+
+    Args:
+        rows: of `data.citations.load`.
+        words: how many there can be.
+    """
+    if isinstance(rows.around, Sampler):
+        return rows.around.features, rows.around.edges
+    return features_of(rows.shared, words), rows.shared["edges"]
 
 
 class Seen:
@@ -73,8 +93,7 @@ class Seen:
     def beside(self, *, sampled: bool) -> tuple[dict[str, np.ndarray], Around | None]:
         """What every batch holds whole, and what makes the rest of a batch."""
         if sampled and self._fan_outs:
-            neighbours = Neighbours.of(self.edges, len(self._hidden))
-            return {}, sampler(self.features, neighbours, self._fan_outs, self._positions)
+            return {}, Sampler(self.features, self.edges, self._fan_outs, self._positions)
         return self._arrays, None
 
     @cached_property

@@ -16,7 +16,7 @@ from pipelines.run import Fit, Run
 if TYPE_CHECKING:
     from pipelines.task import Task
 
-DOMAINS = ("genomics",)
+DOMAINS = ("genomics", "citations")
 
 
 @dataclass(frozen=True)

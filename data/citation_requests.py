@@ -1,0 +1,158 @@
+"""Files for a model that is already trained: a whole graph, a labelled one, or new papers that cite those it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from data.citation_sources import table_in
+from data.citations import CitationsData, read_graph
+from data.errors import BadInput
+from data.features import Features, scaled
+from data.graph_inputs import whole
+from data.graphs import UNKNOWN, Graph
+from data.papers import parse_words, read_columns
+from data.positions import positions
+from data.splits import Rows
+from data.tables import Table, read_table, stream
+
+CITES = "cites"
+"""The column by which a file of new papers is known: ids of papers of the training graph."""
+
+
+def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """The papers of a file as a served model takes them, checked, in order.
+
+    Args:
+        path: a folder with papers.csv and citations.csv, or papers.csv itself with citations.csv beside it: one piece,
+            the whole graph; or a table of new papers with a column `cites`: in pieces.
+        metadata: of the export; says what features papers have and which way edges go.
+
+    Yields:
+        The papers as read, and the inputs of the served function whose names they are.
+
+    Raises:
+        BadInput: with file, line and column.
+    """
+    papers = _papers_of(path)
+    first = next(stream(papers, chunk=1))
+    if CITES in first.header:
+        yield from _new_papers(papers, metadata)
+        return
+    known = _graph(papers, metadata)
+    yield read_table(papers), {**sent_features(known.features), "edges": known.edges}
+
+
+def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
+    """A labelled graph for a model that is already trained: its classes, its features; every labelled paper is judged.
+
+    Raises:
+        BadInput: with file, line and column; a label that the model does not know.
+    """
+    known = _graph(_papers_of(path), metadata)
+    papers = np.flatnonzero(known.labels != UNKNOWN).astype(np.int32)
+    if not len(papers):
+        raise BadInput("no labelled paper", wanted="labels to judge by", where=path)
+    labels = _known_labels(known, metadata["classes"], papers)
+    options, facts = _options(metadata), metadata["data"]
+    statistics = tuple(np.array(facts[name], np.float32) for name in ("mean", "deviation")) if "mean" in facts else None
+    features = scaled(known.features, options.scaling, statistics=statistics)  # type: ignore[arg-type]
+    places = positions(known.edges, known.nodes, options.positions, options.position_kind)
+    shared = {**whole(features, known.edges, places), "ids": known.ids.astype(str), "unscaled": known.features}
+    return Rows({"node": papers, "label": labels}, shared)
+
+
+def sent_features(features: Features) -> dict[str, Any]:
+    """Features as a client sends them: `words`, a text a paper, or `features`, numbers."""
+    return {"features": features} if isinstance(features, np.ndarray) else {"words": texts(features)}
+
+
+def texts(words: csr_array) -> np.ndarray:
+    """Bags of words as texts of `index`, or of `index:value` where the value is not one."""
+    pairs = zip(words.indices.tolist(), words.data.tolist(), strict=True)
+    tokens = [str(index) if value == 1 else f"{index}:{np.float32(value)!s}" for index, value in pairs]
+    starts = words.indptr.tolist()
+    return np.array([" ".join(tokens[a:b]) for a, b in pairwise(starts)], object)
+
+
+def _papers_of(path: str) -> str:
+    return table_in(Path(path), "papers") if Path(path).is_dir() else path
+
+
+def _options(metadata: Mapping[str, Any]) -> CitationsData:
+    stored: dict[str, Any] = metadata["run"]["data"]
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return CitationsData(**values)
+
+
+def _graph(papers: str, metadata: Mapping[str, Any]) -> Graph:
+    """The user's graph, put in order as the training graph was, with as many features."""
+    facts = metadata["data"]
+    citations = table_in(Path(papers).parent, "citations")
+    options = replace(_options(metadata), path="", name="", papers=papers, citations=citations, words=facts["words"])
+    known, _ = read_graph(options, 0)
+    form = "columns" if isinstance(known.features, np.ndarray) else "words"
+    if form != facts["form"] or known.features.shape[1] != facts["words"]:
+        wanted, got = f"{facts['words']:,} {facts['form']}", f"{known.features.shape[1]:,} {form}"
+        raise BadInput("papers with other features than the model knows", wanted=wanted, got=got, where=papers)
+    return known
+
+
+def _known_labels(known: Graph, classes: list[str], papers: np.ndarray) -> np.ndarray:
+    index = {name: number for number, name in enumerate(classes)}
+    numbers = np.array([index.get(name, UNKNOWN) for name in known.classes], np.int32)
+    labels = numbers[known.labels[papers]]
+    if (labels == UNKNOWN).any():
+        paper = int(papers[labels == UNKNOWN][0])
+        got = repr(known.classes[known.labels[paper]])
+        raise BadInput("label unseen in training", wanted=f"one of {', '.join(classes)}", got=got,
+                       where=known.place(paper))  # fmt: skip
+    return labels
+
+
+def _new_papers(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """New papers in pieces: features, and the ids they cite, which the served function looks up."""
+    facts, known = metadata["data"], _ids(metadata)
+    for table in stream(path, columns=(CITES,)):
+        cells = table.cells(CITES)
+        _check_ids(cells, known, table)
+        if facts["form"] == "words":
+            _need_column(table, "words")
+            words = table.cells("words")
+            parse_words(words, most=facts["words"], place=partial(table.place, column="words"))
+            yield table, {"words": words, CITES: cells}
+            continue
+        values = read_columns(table, [name for name in table.header if name not in ("paper", "label", CITES)])
+        if values.shape[1] != facts["words"]:
+            wanted = f"{facts['words']:,} columns of numbers"
+            raise BadInput("papers with other features than the model knows", wanted=wanted, got=values.shape[1],
+                           where=f"{path}:1")  # fmt: skip
+        yield table, {"features": values, CITES: cells}
+
+
+def _ids(metadata: Mapping[str, Any]) -> set[str]:
+    """Ids of the training graph, read again from its own files."""
+    known, _ = read_graph(_options(metadata), metadata["run"]["seed"])
+    return set(known.ids.astype(str).tolist())
+
+
+def _check_ids(cells: list[str], known: set[str], table: Table) -> None:
+    cited = set(chain.from_iterable(cell.split() for cell in cells))
+    if unknown := cited - known:
+        row = next(row for row, cell in enumerate(cells) if unknown & set(cell.split()))
+        got = repr(next(paper for paper in cells[row].split() if paper in unknown))
+        raise BadInput("a citation of an unknown paper", wanted="ids of papers of the training graph", got=got,
+                       where=table.place(row, CITES))  # fmt: skip
+
+
+def _need_column(table: Table, name: str) -> None:
+    if name not in table.header:
+        wanted, got = f"a header with {name!r}", ", ".join(table.header)
+        raise BadInput(f"no column {name!r}", wanted=wanted, got=got, where=f"{table.path}:1")
