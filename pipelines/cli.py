@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -28,7 +28,7 @@ from pipelines.domain import Domain, Verb
 from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
-from pipelines.run import Model, Run, read_run
+from pipelines.run import COUNTS, Model, Run, read_run
 
 Answer = dict[str, Any] | None
 
@@ -190,13 +190,14 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         data=parsed.data,
         model=Model(recipe.model.builder, dataclasses.asdict(parsed.model)),
         fit=parsed.fit,
-        **{name: getattr(parsed, name) for name in ("seed", "seeds", "folds", "fold")},
+        **{name: getattr(parsed, name) for name in COUNTS},
     )
     domain.check(run)
     start_tensorflow()
+    from pipelines.outcome import Session
     from pipelines.report import Report
     from pipelines.runs import find_run
-    from pipelines.train import Session, train, unfinished
+    from pipelines.train import train, unfinished
 
     folder = None
     if parsed.resume == "auto":
@@ -250,6 +251,12 @@ def _train_flags(domain: Domain, recipe: Run) -> type:
         "fit": (domain.fit, dataclasses.field(default=recipe.fit)),
         "seed": flag(int, "of the weights, the order of the rows, dropout and the split", recipe.seed),
         "seeds": flag(int, "train so many seeds, counted up from --seed; scores are means", recipe.seeds),
+        "split_seed": flag(int, "of the split, where that is not --seed; -1 for the same", recipe.split_seed),
+        "combine": flag(
+            Literal["best", "mean", "stacking"],
+            "what several seeds become: the best on validation, or an ensemble on one split",
+            recipe.combine,
+        ),
         "folds": flag(int, "train so many folds of the data, each held out in turn; 0 for one split", recipe.folds),
         "fold": flag(int, "of these folds, the one to hold out, counted from 0; -1 for all", recipe.fold),
         "resume": flag(str, "run folder to go on with; auto: the newest unfinished one of this very command", ""),

@@ -86,13 +86,13 @@ class Domain:
 
         Args:
             run: one training or several.
-            loaded: what `load` gave for the run's data and seed; files are read again only for another seed.
+            loaded: what `load` gave for the run's data and split; files are read again only for another split.
         """
         trainings = run.members()
         if run.folds:
             parts = list(self.folds(run, loaded, run.folds))
             return [(training, parts[training.fold]) for training in trainings]
-        return [(t, loaded if t.seed == run.seed else self.load(t.data, t.seed)) for t in trainings]
+        return [(t, loaded if t.splits_by == run.splits_by else self.load(t.data, t.splits_by)) for t in trainings]
 
     @property
     def task(self) -> Task:

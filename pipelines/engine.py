@@ -68,14 +68,21 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
         return Prepared(_compiled(run, task, splits), placement)
 
 
-def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints) -> Fitted:
+def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints, name: str = "") -> Fitted:
     """The model of a fit that has ended, from its last state, built in this process alone whatever trained it.
+
+    Args:
+        run: what was trained.
+        task: the domain's functions.
+        splits: its rows.
+        checkpoints: where its states are.
+        name: of the model; empty for the recipe's.
 
     Raises:
         BadInput: when that state is torn or gone.
     """
     keras.config.set_dtype_policy(run.fit.precision)
-    model = _compiled(run, task, splits)
+    model = _compiled(run, task, splits, name)
     at = checkpoints.restore(model, [])
     if at is None or not at.done:
         got = "torn or gone" if at is None else f"one of epoch {at.epoch}"
@@ -83,8 +90,8 @@ def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints) -> 
     return Fitted(model, at.history, 0.0, 0.0)
 
 
-def _compiled(run: Run, task: Task, splits: Splits) -> keras.Model:
-    model = build(task, run, splits.meta)
+def _compiled(run: Run, task: Task, splits: Splits, name: str = "") -> keras.Model:
+    model = build(task, run, splits.meta, name)
     steps = splits.train.steps(run.fit.batch_size)
     model.compile(optimizer=make_optimizer(run.fit, steps * run.fit.epochs))
     model.optimizer.build(model.trainable_variables)

@@ -50,6 +50,7 @@ def main(place: Path) -> None:
     from pipelines.quiet import start_tensorflow
 
     start_tensorflow()
+    import arch.ensemble  # noqa: F401, registers its layer
     from pipelines.domain import domain
     from pipelines.export import export
 
@@ -57,8 +58,9 @@ def main(place: Path) -> None:
     owner = domain(json.loads((place / "run.json").read_text())["domain"])
     run = read_run(place / "run.json", owner)
     task = owner.task
-    task.trunk(run)  # importing the builder registers the layers that the file names
-    [(_, splits)] = owner.members(run, owner.load(run.data, run.seed))
+    for member in run.members():
+        task.trunk(member)  # importing the builder registers the layers that the file names
+    (_, splits), *_ = owner.members(run, owner.load(run.data, run.splits_by))
     model = keras.saving.load_model(place / "model.keras", compile=False)
     folder = Path(request["folder"])
     print(export(model, task, splits.meta, splits.test, folder, request["name"], request["told"]))

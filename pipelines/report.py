@@ -55,10 +55,10 @@ class Report:
         text = f"{run.recipe}: {counts.parameters:,} parameters, {millions:.2f} M multiply-adds a row"
         self._line("model", text)
 
-    def member(self, number: int, total: int, meta: Mapping[str, Any]) -> None:
+    def member(self, number: int, total: int, run: Run, meta: Mapping[str, Any]) -> None:
         """Which of several runs begins."""
-        kind = "fold" if "fold" in meta else "seed"
-        self._line(f"{kind} {number + 1}/{total}", ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS))
+        kind = f"fold {number + 1}/{total}" if "fold" in meta else f"{number + 1}/{total} seed {run.seed}"
+        self._line(kind, f"{run.model.builder}: " + ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS))
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -84,8 +84,10 @@ class Report:
         for split in ("val", "test"):
             for measure in task.headline:
                 table.add_column(f"{split}\n{measure}", justify="right", no_wrap=True)
-        rows = {result["recipe"]: (result["scores"], result["spread"].get("scores"))}
-        spreads = result["spread"].get("baselines", {})
+        spread, spreads = result["spread"].get("scores"), result["spread"].get("baselines", {})
+        rows = {result["recipe"]: (result["scores"], None if "members" in result else spread)}
+        if "members" in result:
+            rows[f"its {len(result['runs'])} members"] = (result["members"], spread)
         rows |= {name: (scores, spreads.get(name)) for name, scores in result["baselines"].items()}
         for name, (scores, spread) in rows.items():
             cells = [

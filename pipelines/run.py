@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from data.errors import BadInput
 
 SCHEMA = 1
+COUNTS = ("seed", "split_seed", "seeds", "combine", "folds", "fold")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Fit:
         epochs: passes over the training rows.
         batch_size: rows a step, over all devices together.
         learning_rate: the peak of the schedule.
-        schedule: how the learning rate moves: constant, or cosine to zero after the warm-up.
-        warmup: share of all steps over which the learning rate rises linearly from zero, 0 to 1.
+        schedule: how the learning rate moves after the warm-up: not, by half a cosine or a line to zero, or one cycle.
+        warmup: share of all steps over which the learning rate rises, 0 to 1; linearly from zero, but for one_cycle.
         optimizer: update rule.
         weight_decay: decoupled decay of kernels; biases and normalization scales are left out.
         label_smoothing: share of a label's mass spread evenly over all classes, 0 to 1.
@@ -49,7 +50,7 @@ class Fit:
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "cosine", "linear", "one_cycle"] = "cosine"
     warmup: float = 0.1
     optimizer: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
     weight_decay: float = 0.0
@@ -86,7 +87,11 @@ class Run:
         model: the architecture.
         fit: how it is fitted.
         seed: of the weights, the order of the rows, dropout and the split.
+        split_seed: of the split, where that is not `seed`; -1 for the same.
         seeds: how many seeds to train, counted up from `seed`.
+        others: further architectures that are trained besides, each with every seed.
+        combine: what several seeds or architectures become: the best of them on validation, or an ensemble of all on
+            one split, with equal shares ("mean") or with shares chosen on validation ("stacking").
         folds: how many parts of the data to hold out in turn; 0 for one split.
         fold: the one part to hold out, counted from 0; -1 for all of them.
         source: the paper or idea the recipe follows.
@@ -99,7 +104,10 @@ class Run:
     model: Model
     fit: Fit = field(default_factory=Fit)
     seed: int = 0
+    split_seed: int = -1
     seeds: int = 1
+    others: tuple[Model, ...] = ()
+    combine: Literal["best", "mean", "stacking"] = "best"
     folds: int = 0
     fold: int = -1
     source: str = ""
@@ -110,6 +118,11 @@ class Run:
         _require(self.seeds >= 1, "seeds", "1 or more", self.seeds)
         _require(self.folds == 0 or self.folds >= 2, "folds", "0, or 2 or more", self.folds)
         _require(self.folds == 0 or self.seeds == 1, "seeds", "1 beside folds", self.seeds)
+        alone = self.seeds == 1 and not self.others
+        _require(
+            self.combine == "best" or not alone, "combine", "best, or several seeds or architectures", self.combine
+        )
+        _require(not (self.folds and self.others), "folds", "0 beside several architectures", self.folds)
         _require(self.fold < max(self.folds, 0) or self.fold < 0, "fold", f"below folds ({self.folds})", self.fold)
 
     def with_(self, **changes: Any) -> Run:
@@ -118,14 +131,24 @@ class Run:
 
     @property
     def several(self) -> bool:
-        """Whether it stands for several trainings: of seeds, or of folds."""
-        return self.seeds > 1 or (self.folds > 0 and self.fold < 0)
+        """Whether it stands for several trainings: of seeds, of architectures, or of folds."""
+        return self.seeds > 1 or bool(self.others) or (self.folds > 0 and self.fold < 0)
+
+    @property
+    def splits_by(self) -> int:
+        """The seed of the split."""
+        return self.seed if self.split_seed < 0 else self.split_seed
 
     def members(self) -> list[Run]:
         """The trainings that it stands for, each a run of its own; itself where it is one."""
         if self.folds and self.fold < 0:
             return [self.with_(fold=fold) for fold in range(self.folds)]
-        return [self.with_(seed=self.seed + i, seeds=1) for i in range(self.seeds)]
+        split = self.split_seed if self.combine == "best" else self.splits_by
+        return [
+            self.with_(model=model, others=(), combine="best", seed=self.seed + i, seeds=1, split_seed=split)
+            for i in range(self.seeds)
+            for model in (self.model, *self.others)
+        ]
 
     def differences(self, other: Run) -> dict[str, tuple[Any, Any]]:
         """Fields whose values differ, by their flags' names, with this run's value and the other's."""
@@ -139,8 +162,9 @@ class Run:
 
     def flat(self) -> dict[str, Any]:
         """Every field under its flag's name: `fit.epochs`, `model.width` and so on."""
-        names = ("domain", "recipe", "source", "result", "seed", "seeds", "folds", "fold")
+        names = ("domain", "recipe", "source", "result", *COUNTS)
         values = {name: getattr(self, name) for name in names}
+        values["others"] = [dataclasses.asdict(model) for model in self.others]
         values["model.builder"] = self.model.builder
         values |= {f"data.{k}": v for k, v in dataclasses.asdict(self.data).items()}
         values |= {f"model.{k}": v for k, v in self.model.options.items()}
@@ -189,9 +213,10 @@ def run_of(stored: Any, kinds: Kinds, where: str) -> Run:
             domain=stored["domain"],
             recipe=stored["recipe"],
             data=_build(kinds.data, stored["data"]),
-            model=Model(stored["model"]["builder"], _tuples(stored["model"]["options"])),
+            model=_model(stored["model"]),
             fit=_build(kinds.fit, stored["fit"]),
-            **{name: stored[name] for name in ("seed", "seeds", "folds", "fold")},
+            others=tuple(map(_model, stored["others"])),
+            **{name: stored[name] for name in COUNTS},
             source=stored.get("source", ""),
             result=stored.get("result", ""),
         )
@@ -202,6 +227,10 @@ def run_of(stored: Any, kinds: Kinds, where: str) -> Run:
 def _build(kind: type, values: Mapping[str, Any]) -> Any:
     """A frozen dataclass from JSON values; lists become the tuples that they were."""
     return kind(**_tuples(values))
+
+
+def _model(stored: Mapping[str, Any]) -> Model:
+    return Model(stored["builder"], _tuples(stored["options"]))
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -48,7 +48,6 @@ class Serving(NamedTuple):
     by_rows: bool = True
     others: Mapping[str, Serving] = {}
     example: Mapping[str, Any] | None = None
-    example: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class Task:
         measure: the score by which validation decides.
         headline: the scores shown first.
         validate: as `evaluate`, for the validation rows of every epoch: the cheap scores alone; None for all of them.
+        outputs: what the model gives, for ensembles of it: "logits" of classes, or plain "values".
         answers: what the served function gave for `raw`, rows -> one entry a row, where it gives more, as of a graph.
     """
 
@@ -89,11 +89,12 @@ class Task:
     measure: str = "nll"
     headline: tuple[str, ...] = ("accuracy", "mcc", "auroc", "nll")
     validate: Callable[[Mapping[str, np.ndarray], Rows, Meta], Scores] | None = None
+    outputs: Literal["logits", "values"] = "logits"
     answers: Callable[[dict[str, np.ndarray], Rows], dict[str, np.ndarray]] = lambda outputs, rows: outputs
 
 
-def build(task: Task, run: Run, meta: Meta) -> keras.Model:
-    """The model of a run: the domain's inputs, the architecture, the domain's head.
+def build(task: Task, run: Run, meta: Meta, name: str = "") -> keras.Model:
+    """The model of a run: the domain's inputs, the architecture, the domain's head; named after the recipe.
 
     Raises:
         BadInput: when the architecture refuses its options or the shape of the data.
@@ -103,4 +104,5 @@ def build(task: Task, run: Run, meta: Meta) -> keras.Model:
         features = task.trunk(run)(x, **run.model.options)
     except ValueError as error:
         raise BadInput(f"the architecture refuses: {error}") from error
-    return keras.Model(inputs, task.head(features, meta), name=run.recipe.replace("-", "_") or run.model.builder)
+    name = name or run.recipe.replace("-", "_") or run.model.builder
+    return keras.Model(inputs, task.head(features, meta), name=name)

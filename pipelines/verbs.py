@@ -129,7 +129,7 @@ def find(domain: Domain, model: str) -> Export:
 def _test_rows(domain: Domain, export: Export) -> Rows:
     """The rows that the run was judged on, read and split again, and seen to be the same."""
     run = run_of(export.metadata["run"], domain, str(export.folder))
-    [(_, splits)] = domain.members(run, domain.load(run.data, run.seed))
+    (_, splits), *_ = domain.members(run, domain.load(run.data, run.splits_by))
     if splits.meta["digest"]["test"] != export.metadata["data"]["digest"]["test"]:
         raise BadInput(
             "the run's own test rows cannot be made again: its data has changed",

@@ -46,8 +46,9 @@ def small_run(**data):
 def train_in_process(run, *, seeds=1, folds=0, name="genomics"):
     """What `python -m pipelines.genomics train --json` does once its flags are read."""
     from pipelines.domain import domain
+    from pipelines.outcome import Session
     from pipelines.report import Report
-    from pipelines.train import Session, train
+    from pipelines.train import train
 
     return train(Session(domain("genomics"), Report(json=True), name), run.with_(seeds=seeds, folds=folds))
 

@@ -1,0 +1,50 @@
+"""What is told of a run: one training's figures, or means and spread over several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.run import Run
+
+SCHEMA = 1
+
+
+def result(
+    run: Run, told: Mapping[str, Any], members: Sequence[Mapping[str, Any]], spread: Mapping[str, Any], path: Path
+) -> dict[str, Any]:
+    """The object that `--json` prints, less the seconds of the whole process.
+
+    Args:
+        run: what was asked for.
+        told: its own figures: those of its one training, the means over several, or those of their ensemble.
+        members: figures of each training.
+        spread: standard deviations over them.
+        path: the export.
+    """
+    head = {"schema": SCHEMA, "domain": run.domain, "recipe": run.recipe}
+    return {**head, **told, "seed": run.seed, "spread": spread, "runs": list(members), "export": str(path)}
+
+
+def means(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Scores and baselines, measure by measure."""
+    return _over(members, lambda values: float(np.mean(values)))
+
+
+def deviations(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Standard deviations, of samples, of scores and baselines."""
+    return _over(members, lambda values: float(np.std(values, ddof=1)))
+
+
+def _over(members: Sequence[Mapping[str, Any]], summary: Callable[[list[float]], float]) -> dict[str, Any]:
+    return {key: _merge([member[key] for member in members], summary) for key in ("scores", "baselines")}
+
+
+def _merge(values: list[Any], summary: Callable[[list[float]], float]) -> Any:
+    """Null, in a record from which a member that has ended is read, was not a number."""
+    if isinstance(values[0], dict):
+        return {key: _merge([v[key] for v in values], summary) for key in values[0]}
+    return summary([np.nan if v is None else v for v in values])

@@ -1,0 +1,87 @@
+"""Ensembles as runs: members on one split, one export that answers for all of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import BadInput
+from pipelines import combine, engine
+from pipelines.checkpoint import Checkpoints
+from pipelines.domain import domain
+from pipelines.run import Model
+from pipelines.verbs import Served, evaluate, find
+
+from .conftest import events, small_run, train_in_process
+
+
+@pytest.fixture(scope="module")
+def both(few, tmp_path_factory):
+    """A convnet and a perceptron, two seeds each, as one model."""
+    run = small_run(path=str(few)).with_(others=(Model("mlp", {"widths": (7,)}),), combine="mean")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INDUCTIVE_RUNS", str(tmp_path_factory.mktemp("ensemble")))
+        result = train_in_process(run, seeds=2)
+        yield run.with_(seeds=2), result
+
+
+def models(run, result, splits):
+    genomics = domain("genomics")
+    for member, told in zip(run.members(), result["runs"], strict=True):
+        kept = Checkpoints(Path(told["run_dir"]) / "checkpoints", writes=False)
+        yield engine.restored(member, genomics.task, splits, kept).model
+
+
+def test_members_are_every_seed_of_every_architecture_on_the_split_of_the_first_seed(both):
+    _, result = both
+    starts = [events(told["run_dir"])[0]["values"]["params"] for told in result["runs"]]
+    assert [(s["model.builder"], s["seed"], s["split_seed"]) for s in starts] == [
+        ("cnn", 0, 0), ("mlp", 0, 0), ("cnn", 1, 0), ("mlp", 1, 0)
+    ]  # fmt: skip
+    digests = {events(told["run_dir"])[1]["values"]["digest"] for told in result["runs"]}
+    assert digests == {events(result["run_dir"])[1]["values"]["digest"]}
+
+
+def test_its_probabilities_are_the_mean_of_theirs_and_its_scores_are_of_these(both):
+    run, result = both
+    genomics = domain("genomics")
+    splits = genomics.load(run.data, run.seed)
+    outputs = [genomics.task.named(engine.predict(m, splits.test), splits.meta) for m in models(run, result, splits)]
+    mean = np.mean([o["probabilities"] for o in outputs], axis=0)
+    served = Served(find(genomics, result["run_dir"]))(genomics.task.raw(splits.test))["probabilities"]
+    np.testing.assert_allclose(served, mean, atol=1e-5)
+    scores = genomics.task.evaluate({"probabilities": mean}, splits.test, splits.meta)
+    assert result["scores"]["test"]["nll"] == pytest.approx(scores["nll"], rel=1e-4)
+    assert result["parameters"] == sum(told["parameters"] for told in result["runs"])
+    assert evaluate(genomics, result["run_dir"], "", json=True)["scores"]["test"]["nll"] == pytest.approx(scores["nll"])
+
+
+def test_taken_up_after_all_members_have_ended_it_is_put_together_again(both):
+    run, result = both
+    folder = Path(result["run_dir"])
+    lines = (folder / "record.jsonl").read_text().splitlines()
+    (folder / "record.jsonl").write_text(
+        "\n".join(x for x in lines if json.loads(x)["event"] in ("start", "data")) + "\n"
+    )
+    from pipelines.outcome import Session
+    from pipelines.report import Report
+    from pipelines.runs import RunFolder
+    from pipelines.train import train
+
+    again = train(Session(domain("genomics"), Report(json=True), "genomics"), run, RunFolder(folder))
+    assert again["scores"] == result["scores"]
+    assert [told["run_dir"] for told in again["runs"]] == [told["run_dir"] for told in result["runs"]]
+
+
+def test_stacking_leaves_out_what_does_not_help(both):
+    run, _ = both
+    genomics = domain("genomics")
+    splits = genomics.load(run.data, run.seed)
+    right = 9.0 * np.eye(3, dtype="float32")[splits.val["label"]]
+    np.testing.assert_array_equal(combine.stacked(genomics.task, [-right, right, 0 * right], splits), [0.0, 1.0, 0.0])
+
+
+def test_an_ensemble_of_one_training_is_refused():
+    with pytest.raises(BadInput, match="combine cannot work; wanted best, or several seeds or architectures, got mean"):
+        small_run().with_(combine="mean")
