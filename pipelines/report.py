@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,7 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class EpochLines(keras.callbacks.Callback):
-    """One plain line an epoch on stderr, for logs.
+    """One plain line an epoch on stderr, for logs; of epochs shorter than a second, one a second and the last.
 
     Args:
         measures: of validation, to show.
@@ -139,10 +140,14 @@ class EpochLines(keras.callbacks.Callback):
 
     def __init__(self, measures: Sequence[str]) -> None:
         super().__init__()
-        self.measures = measures
+        self.measures, self._next = measures, 0.0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Print it."""
+        now = time.monotonic()
+        if now < self._next and epoch + 1 < self.params["epochs"]:
+            return
+        self._next = now + 1.0
         print(f"epoch {epoch + 1}/{self.params['epochs']}  {_epoch_values(self.measures, logs or {})}", file=sys.stderr)
 
 
