@@ -1,25 +1,28 @@
-"""What a model costs, before anything runs: parameters, multiply-adds and activation bytes, layer by layer.
+"""What a model costs, before anything runs: parameters, multiply-adds, memory and receptive field, layer by layer.
 
-Everything is read from shapes; nothing is computed on data. Multiply-adds count convolutions, dense layers,
-recurrent cells and attention (projections and products), the convention of the published figures; FLOPs are twice
-that. A layer of one's own says what it takes in a method `multiply_adds(input_shape) -> int`, with the batch as
-None in front (a list of shapes where it takes several inputs).
+Everything is read from shapes; nothing is computed on data, and a model built inside `outline` does not even hold its
+weights. Multiply-adds count convolutions, dense layers, recurrent cells and attention (projections and products), the
+convention of the published figures; FLOPs are twice that. A layer of one's own says what it takes in a method
+`multiply_adds(input_shape) -> int`, with the batch as None in front (a list of shapes where it takes several inputs).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from math import prod
 from typing import Any
 
 import keras
 
-from arch.blocks import require
-from arch.counts import Shape, multiply_adds
+from arch.backward import plan
+from arch.counts import multiply_adds
+from arch.memory import Memory, training_step
+from arch.receptive_field import Fields, receptive_fields
+from arch.uses import Shape, Use, uses
 
-_BYTES = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "uint16": 2}
-_BYTES |= {"int8": 1, "uint8": 1, "bool": 1}
+_TOTALS = ("parameters", "parameters_total", "frozen", "buffers", "multiply_adds", "flops", "activation_bytes")
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,23 @@ class Row:
         kind: the layer's class.
         output_shape: without the batch; a tuple of shapes where there are several outputs.
         trainable: numbers in trainable weights.
-        non_trainable: numbers in other weights, such as moving averages.
+        frozen: numbers in weights that could be trained and are not.
+        buffers: numbers in weights that no gradient ever reaches, such as moving averages.
         multiply_adds: for one example; None where the layer holds matrices and nobody says how it uses them.
-        activation_bytes: of its output for one example.
+        activation_bytes: of its output and of what it computes in between that training keeps for one example.
+        receptive_field: positions of the input that one position of the output sees, along each spatial axis; None
+            where every position may matter.
     """
 
     name: str
     kind: str
     output_shape: Shape
     trainable: int
-    non_trainable: int
+    frozen: int
+    buffers: int
     multiply_adds: int | None
     activation_bytes: int
+    receptive_field: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -50,36 +58,63 @@ class Account:
     """The rows of a model in the order in which it computes, and their totals."""
 
     layers: tuple[Row, ...]
+    uses: tuple[Use, ...] = field(repr=False)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Trainable parameters."""
         return sum(row.trainable for row in self.layers)
 
-    @property
-    def parameters_total(self) -> int:
-        """All parameters, with moving averages."""
-        return self.parameters + sum(row.non_trainable for row in self.layers)
+    @cached_property
+    def frozen(self) -> int:
+        """Parameters that training leaves alone."""
+        return sum(row.frozen for row in self.layers)
+
+    @cached_property
+    def buffers(self) -> int:
+        """Numbers that are no parameters, such as moving averages."""
+        return sum(row.buffers for row in self.layers)
 
     @property
+    def parameters_total(self) -> int:
+        """All numbers that the model holds: trainable, frozen, buffers."""
+        return self.parameters + self.frozen + self.buffers
+
+    @cached_property
     def multiply_adds(self) -> int:
         """For one example, without the layers in `uncounted`."""
         return sum(row.multiply_adds or 0 for row in self.layers)
 
     @property
+    def flops(self) -> int:
+        """For one example: a multiplication and an addition for each multiply-add."""
+        return 2 * self.multiply_adds
+
+    @cached_property
     def activation_bytes(self) -> int:
-        """Of all outputs for one example: what training keeps when nothing is shared or computed anew."""
+        """What training keeps of one example between the forward and the backward pass."""
         return sum(row.activation_bytes for row in self.layers)
+
+    @property
+    def receptive_field(self) -> tuple[int, ...] | None:
+        """Of the last layer that has spatial axes; None where it sees everything, () where there are no axes."""
+        fields = [(row.receptive_field, use) for row, use in zip(self.layers, self.uses, strict=True)]
+        maps = [field for field, use in fields if len(use.output) > 2 and use.inputs]
+        return maps[-1] if maps else None if any(field for field, _ in fields) else ()
 
     @property
     def uncounted(self) -> tuple[str, ...]:
         """Layers whose multiply-adds are not known."""
         return tuple(row.name for row in self.layers if row.multiply_adds is None)
 
+    def memory(self, batch_size: int, **options: Any) -> Memory:
+        """Of a training step; options as of `arch.memory.training_step`."""
+        return training_step(self.uses, **options).memory(batch_size)
+
     def as_json(self) -> dict[str, Any]:
         """Totals and rows, ready for JSON."""
-        totals = ("parameters", "parameters_total", "multiply_adds", "activation_bytes", "uncounted")
-        return {name: getattr(self, name) for name in totals} | {"layers": [asdict(row) for row in self.layers]}
+        totals = {name: getattr(self, name) for name in (*_TOTALS, "receptive_field", "uncounted")}
+        return totals | {"layers": [asdict(row) for row in self.layers]}
 
     def as_table(self) -> str:
         """Text with one line a layer and a last line of totals."""
@@ -95,15 +130,25 @@ class Account:
         )
 
     def _totals(self) -> tuple[str, ...]:
-        numbers = (self.parameters, self.parameters_total - self.parameters, self.multiply_adds, self.activation_bytes)
+        numbers = (self.parameters, self.frozen + self.buffers, self.multiply_adds, self.activation_bytes)
         return ("total", "", "", *(f"{number:,}" for number in numbers))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     shape = " x ".join(str(size) for size in row.output_shape)
     work = "?" if row.multiply_adds is None else f"{row.multiply_adds:,}"
-    numbers = (f"{row.trainable:,}", f"{row.non_trainable:,}", work, f"{row.activation_bytes:,}")
+    numbers = (f"{row.trainable:,}", f"{row.frozen + row.buffers:,}", work, f"{row.activation_bytes:,}")
     return (row.name, row.kind, shape, *numbers)
+
+
+def outline(build: Callable[[], keras.Model]) -> keras.Model:
+    """A model as shapes alone: its weights are told their sizes and hold no values, so that it cannot compute.
+
+    Args:
+        build: makes the model.
+    """
+    with keras.StatelessScope(initialize_variables=False):
+        return build()
 
 
 def account(model: keras.Model) -> Account:
@@ -112,54 +157,46 @@ def account(model: keras.Model) -> Account:
     Raises:
         ValueError: when the model has no graph of layers, or an axis without a size.
     """
-    require(_graph(model) is not None, "account", "model must be functional or sequential", type(model).__name__)
-    for tensor in model.inputs:
-        require(None not in tensor.shape[1:], "account", "inputs must have known sizes", tensor.shape)
-    return Account(tuple(_rows(model, "", set())))
+    found = uses(model)
+    return Account(tuple(map(_row, found, _kept(found), receptive_fields(found))), found)
 
 
-def _graph(model: Any) -> Any:
-    """The functional graph of a model, None where there is none."""
-    if isinstance(model, keras.Sequential):
-        return model._functional if model.built else None
-    return model if isinstance(model, keras.Model) and hasattr(model, "_nodes_by_depth") else None
+def _kept(found: tuple[Use, ...]) -> list[int]:
+    """Bytes that each use leaves to the backward pass."""
+    backward = plan(found, half=False)
+    inside = {piece.position: piece.inside for piece in backward.pieces}
+    read = {number for piece in backward.pieces for number in piece.reads}
+    return [
+        int(inside.get(position, 0))
+        + sum(tensor.bytes for tensor in use.outputs if tensor.number in read or not use.inputs)
+        for position, use in enumerate(found)
+    ]
 
 
-def _rows(model: Any, prefix: str, seen: set[int]) -> Iterator[Row]:
-    # Keras has no public way to ask which uses of a shared layer belong to a model; its own summary reads this too.
-    nodes = _graph(model)._nodes_by_depth
-    for depth in sorted(nodes, reverse=True):
-        for node in nodes[depth]:
-            name = f"{prefix}{node.operation.name}"
-            if isinstance(node.operation, keras.Model) and _graph(node.operation) is not None:
-                yield from _rows(node.operation, f"{name}/", seen)
-            else:
-                yield _row(node, name, seen)
-
-
-def _row(node: Any, name: str, seen: set[int]) -> Row:
-    operation, outputs = node.operation, node.outputs
-    shapes = tuple(tuple(tensor.shape[1:]) for tensor in outputs)
-    require(not any(None in shape for shape in shapes), "account", f"{name} must have a known output size", shapes)
-    new = id(operation) not in seen
-    seen.add(id(operation))
+def _row(use: Use, bytes_kept: int, fields: Fields) -> Row:
+    shapes = tuple(tensor.shape[1:] for tensor in use.outputs)
+    trainable, other = (
+        _size(use.weights(f"{kind}_weights")) if use.first else 0 for kind in ("trainable", "non_trainable")
+    )
+    frozen = _size(_frozen(use.layer)) if use.first else 0
     return Row(
-        name=name,
-        kind=type(operation).__name__,
+        name=use.name,
+        kind=type(use.layer).__name__,
         output_shape=shapes[0] if len(shapes) == 1 else shapes,
-        trainable=_size(operation, "trainable_weights") if new else 0,
-        non_trainable=_size(operation, "non_trainable_weights") if new else 0,
-        multiply_adds=multiply_adds(operation, _input_shapes(node), tuple(outputs[0].shape)),
-        activation_bytes=sum(prod(tensor.shape[1:]) * _BYTES.get(tensor.dtype, 4) for tensor in outputs),
+        trainable=trainable,
+        frozen=frozen,
+        buffers=other - frozen,
+        multiply_adds=multiply_adds(use),
+        activation_bytes=bytes_kept,
+        receptive_field=None if fields is None else tuple(field.size for field in fields),
     )
 
 
-def _size(operation: Any, kind: str) -> int:
-    return sum(prod(weight.shape) for weight in getattr(operation, kind, ()))
+def _frozen(layer: Any) -> list[Any]:
+    """Weights that the layer made to be trained and that are not."""
+    parts = layer._flatten_layers() if isinstance(layer, keras.layers.Layer) else ()
+    return [weight for part in parts for weight in part._trainable_variables if not weight.trainable]
 
 
-def _input_shapes(node: Any) -> list[Shape]:
-    """Shapes of the tensors that a layer works on, in order, without the masks that it was handed."""
-    keywords = {key: value for key, value in node.arguments.kwargs.items() if "mask" not in key}
-    leaves = keras.tree.flatten((node.arguments.args, keywords))
-    return [tuple(leaf.shape) for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+def _size(weights: list[Any]) -> int:
+    return sum(prod(weight.shape) for weight in weights)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import keras
 
-Shape = tuple[Any, ...]
+from arch.uses import Shape, Tensor, Use
 
-_CONVOLUTIONS = (
+CONVOLUTIONS = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
     keras.layers.Conv3D,
@@ -18,41 +18,26 @@ _CONVOLUTIONS = (
     keras.layers.DepthwiseConv2D,
 )
 _SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
-_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
+TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
 
-@dataclass(frozen=True)
-class Use:
-    """A layer (or operation), the shapes that it takes and that of its first output, batch first."""
-
-    layer: Any
-    inputs: list[Shape]
-    output: Shape
-
-
-def multiply_adds(operation: Any, inputs: list[Shape], output: Shape) -> int | None:
-    """Multiply-adds for one example.
-
-    Args:
-        operation: a Keras layer or operation.
-        inputs: the shapes that it takes, batch first.
-        output: the shape of its first output, batch first.
+def multiply_adds(use: Use) -> int | None:
+    """Multiply-adds of one use of a layer or operation, for one example.
 
     Returns:
         the count; 0 for what holds no matrix; None where a matrix is held and no rule says how it is used.
     """
-    own = getattr(operation, "multiply_adds", None)
+    own = getattr(use.layer, "multiply_adds", None)
     if own is not None:
-        return int(own(inputs[0] if len(inputs) == 1 else inputs))
-    if isinstance(operation, keras.layers.Embedding):
+        return int(own(use.shapes[0] if len(use.shapes) == 1 else use.shapes))
+    if isinstance(use.layer, keras.layers.Embedding):
         return 0  # a matrix, but rows are looked up and nothing is multiplied
     for kinds, rule in _RULES:
-        if isinstance(operation, kinds):
-            return rule(Use(operation, inputs, output))
-    if type(operation).__name__ in ("Matmul", "Einsum"):
-        return _product(Use(operation, inputs, output))
-    weights = getattr(operation, "trainable_weights", ())
-    return None if any(len(weight.shape) > 1 for weight in weights) else 0
+        if isinstance(use.layer, kinds):
+            return rule(use)
+    if type(use.layer).__name__ in ("Matmul", "Einsum"):
+        return _product(use)
+    return None if any(len(weight.shape) > 1 for weight in use.weights("trainable_weights")) else 0
 
 
 def _convolution(use: Use) -> int:
@@ -61,7 +46,7 @@ def _convolution(use: Use) -> int:
 
 
 def _transposed(use: Use) -> int:
-    return prod(use.inputs[0][1:-1]) * prod(use.layer.kernel.shape)
+    return prod(use.shapes[0][1:-1]) * prod(use.layer.kernel.shape)
 
 
 def _separable(use: Use) -> int:
@@ -69,7 +54,7 @@ def _separable(use: Use) -> int:
 
 
 def _einsum_dense(use: Use) -> int | None:
-    return _einsum(use.layer.equation, [use.inputs[0], tuple(use.layer.kernel.shape)])
+    return _einsum(use.layer.equation, [use.shapes[0], tuple(use.layer.kernel.shape)])
 
 
 def _einsum(equation: str, shapes: list[Shape]) -> int | None:
@@ -83,8 +68,8 @@ def _einsum(equation: str, shapes: list[Shape]) -> int | None:
 
 def _product(use: Use) -> int | None:
     if type(use.layer).__name__ == "Einsum":
-        return _einsum(use.layer.subscripts, use.inputs)
-    return prod(use.output[1:]) * use.inputs[0][-1]
+        return _einsum(use.layer.subscripts, use.shapes)
+    return prod(use.output[1:]) * use.shapes[0][-1]
 
 
 def _recurrent(use: Use) -> int | None:
@@ -93,24 +78,28 @@ def _recurrent(use: Use) -> int | None:
     if any(len(matrix.shape) > 2 for matrix in matrices):
         return None
     # Keras' GRU keeps its two biases as a matrix (2, 3 * units).
-    return use.inputs[0][1] * sum(prod(matrix.shape) for matrix in matrices if "bias" not in matrix.name)
+    return use.shapes[0][1] * sum(prod(matrix.shape) for matrix in matrices if "bias" not in matrix.name)
 
 
 def _bidirectional(use: Use) -> int | None:
-    ways = [multiply_adds(way, use.inputs, use.output) for way in (use.layer.forward_layer, use.layer.backward_layer)]
+    ways = [multiply_adds(replace(use, layer=way)) for way in (use.layer.forward_layer, use.layer.backward_layer)]
     return None if None in ways else sum(way or 0 for way in ways)
 
 
 def _time_distributed(use: Use) -> int | None:
-    (batch, steps, *rest) = use.inputs[0]
-    once = multiply_adds(use.layer.layer, [(batch, *rest)], (use.output[0], *use.output[2:]))
-    return None if once is None else steps * once
+    inputs, outputs = (tuple(_without_steps(tensor) for tensor in each) for each in (use.inputs, use.outputs))
+    once = multiply_adds(replace(use, layer=use.layer.layer, inputs=inputs, outputs=outputs))
+    return None if once is None else use.shapes[0][1] * once
+
+
+def _without_steps(tensor: Tensor) -> Tensor:
+    return replace(tensor, shape=(tensor.shape[0], *tensor.shape[2:]))
 
 
 def _attention(use: Use) -> int:
     """Four projections and two products, queries against keys and weights against values."""
-    query, value = use.inputs[:2]
-    key = use.inputs[2] if len(use.inputs) > 2 else value
+    query, value = use.shapes[:2]
+    key = use.shapes[2] if len(use.shapes) > 2 else value
     queries, keys = prod(query[1:-1]), prod(value[1:-1])
     value_dim = use.layer.value_dim or use.layer.key_dim
     into = queries * query[-1] * use.layer.key_dim + keys * (key[-1] * use.layer.key_dim + value[-1] * value_dim)
@@ -120,8 +109,8 @@ def _attention(use: Use) -> int:
 
 _RULES: tuple[tuple[Any, Any], ...] = (
     (_SEPARABLE, _separable),
-    (_TRANSPOSED, _transposed),
-    ((*_CONVOLUTIONS, keras.layers.Dense), _convolution),
+    (TRANSPOSED, _transposed),
+    ((*CONVOLUTIONS, keras.layers.Dense), _convolution),
     (keras.layers.EinsumDense, _einsum_dense),
     (keras.layers.Bidirectional, _bidirectional),
     (keras.layers.TimeDistributed, _time_distributed),

@@ -33,6 +33,8 @@ class OneHotBases(keras.layers.Layer):
         masked: whether padding is masked for the layers that follow; without it padding is merely zeros.
     """
 
+    window = (1, 1)
+
     def __init__(self, masked: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.masked = masked
@@ -88,7 +90,7 @@ class KMers(keras.layers.Layer):
     def __init__(self, k: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require(k >= 1, "KMers", "k must be at least 1", k)
-        self.k = k
+        self.k, self.window = k, (k, 1)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -20,6 +20,8 @@ class GatedActivation(keras.layers.Layer):
     Source: van den Oord et al. 2016, "WaveNet", section 2.3.
     """
 
+    window = (1, 1)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True

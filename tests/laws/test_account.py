@@ -8,7 +8,7 @@ import keras
 import pytest
 from keras import layers, ops
 
-from arch.account import account
+from arch.account import account, outline
 
 T, H, W, C = 7, 5, 11, 3
 
@@ -67,25 +67,29 @@ def test_products_outside_of_layers_are_counted():
     assert account(keras.Model([left, right], contracted)).multiply_adds == T * C * W
 
 
-def test_activation_bytes_follow_the_dtype():
-    full = account(model_of((T, C), layers.Dense(13)))
-    half = account(model_of((T, C), layers.Dense(13, dtype="float16")))
-    inputs = T * C * 4
-    assert full.activation_bytes == inputs + T * 13 * 4
-    assert half.layers[-1].activation_bytes == T * 13 * 2
-    assert account(model_of((T,), layers.Embedding(3, 5))).layers[0].activation_bytes == T * 4
-
-
 def test_moving_averages_are_not_trainable():
     found = account(model_of((T, C), layers.BatchNormalization(), layers.Dropout(0.5)))
-    assert (found.parameters, found.parameters_total) == (2 * C, 4 * C)
+    assert (found.parameters, found.frozen, found.buffers, found.parameters_total) == (2 * C, 0, 2 * C, 4 * C)
 
 
-def test_a_frozen_layer_has_no_trainable_parameters():
-    made = model_of((T, C), layers.Dense(5))
-    made.layers[-1].trainable = False
+def test_a_frozen_layer_has_no_trainable_parameters_and_its_averages_stay_buffers():
+    made = model_of((T, C), layers.Dense(5), layers.BatchNormalization())
+    for layer in made.layers:
+        layer.trainable = False
     found = account(made)
-    assert (found.parameters, found.parameters_total) == (0, C * 5 + 5)
+    assert (found.parameters, found.frozen, found.buffers) == (0, C * 5 + 5 + 2 * 5, 2 * 5)
+
+
+def test_an_outline_holds_no_weights_and_is_counted_alike():
+    def build():
+        return model_of((T, C), layers.Conv1D(5, 3), layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(2))
+
+    bare = outline(build)
+    assert all(weight._value is None for weight in bare.weights)
+    names = [row.name for row in account(bare).layers]
+    rows = [dict(row.__dict__, name="") for row in account(bare).layers]
+    assert rows == [dict(row.__dict__, name="") for row in account(build()).layers]
+    assert len(set(names)) == len(names)
 
 
 def test_a_shared_layer_works_twice_and_holds_its_weights_once():
@@ -142,21 +146,24 @@ def test_a_custom_layer_that_does_not_tell_is_named_and_not_taken_for_free():
 def test_json_holds_totals_and_rows():
     found = json.loads(json.dumps(account(model_of((T, C), layers.Dense(5, name="dense"))).as_json()))
     assert found["parameters"] == found["parameters_total"] == 20
+    assert (found["multiply_adds"], found["flops"]) == (T * C * 5, 2 * T * C * 5)
     assert found["layers"][1] == {
         "name": "dense",
         "kind": "Dense",
         "output_shape": [T, 5],
         "trainable": 20,
-        "non_trainable": 0,
+        "frozen": 0,
+        "buffers": 0,
         "multiply_adds": T * C * 5,
-        "activation_bytes": T * 5 * 4,
+        "activation_bytes": 0,
+        "receptive_field": [1],
     }
 
 
 def test_the_table_has_a_line_a_layer_and_a_line_of_totals():
     lines = account(model_of((T, C), layers.Dense(500, name="dense"))).as_table().splitlines()
     assert [line.split()[0] for line in lines] == ["layer", "inputs", "dense", "total"]
-    assert lines[-1].split() == ["total", "2,000", "0", "10,500", "14,084"]
+    assert lines[-1].split() == ["total", "2,000", "0", "10,500", "84"]
 
 
 def test_unknown_sizes_and_models_without_a_graph_are_refused():
