@@ -11,6 +11,7 @@ from data.graphs import Source, different
 
 TAIL = 2.5  # exponent of the degrees' power law, as of citations
 FIRST_YEAR, YEARS = 2000, 20
+OWN = 3  # words of a paper that tell its class: alone they do not suffice
 ROUNDS = 60  # of drawing what repeats have taken away; far fewer are needed where there is room
 
 
@@ -34,7 +35,7 @@ def block_model(
         citations: number of citations; a symmetric graph has twice as many edges.
         classes: number of classes, of equal size.
         mixing: share of the citations that do not look at the class, 0 to 1.
-        words: size of the vocabulary; each paper has about 20 words, half of them of its class.
+        words: size of the vocabulary; each paper has about 20 words, three of them of its class's own.
         columns: where above 0, papers have so many normal numbers instead of words, around a centre for each class.
         seed: same seed, same graph.
 
@@ -109,11 +110,11 @@ def _ends_of_blocks(
 
 
 def _words(labels: np.ndarray, classes: int, vocabulary: int, rng: np.random.Generator) -> csr_array:
-    """Bags of 20 words, half of them of the class's own part of the vocabulary, which no other class prefers."""
+    """Bags of 20 words, OWN of them of the class's own part of the vocabulary, which no other class prefers."""
     count, topic = 20, max(vocabulary // classes, 1)
     drawn = rng.integers(0, vocabulary, (len(labels), count), dtype=np.int32)
-    own = rng.integers(0, topic, (len(labels), count // 2), dtype=np.int32)
-    drawn[:, : count // 2] = (own + labels[:, None] * topic) % vocabulary
+    own = rng.integers(0, topic, (len(labels), OWN), dtype=np.int32)
+    drawn[:, :OWN] = (own + labels[:, None] * topic) % vocabulary
     drawn.sort(axis=1)
     kept = np.ones(drawn.shape, bool)
     kept[:, 1:] = drawn[:, 1:] != drawn[:, :-1]
@@ -124,9 +125,9 @@ def _words(labels: np.ndarray, classes: int, vocabulary: int, rng: np.random.Gen
 
 
 def _columns(labels: np.ndarray, classes: int, columns: int, rng: np.random.Generator) -> Features:
-    """Normal numbers of deviation one, around centres that are two from the origin."""
+    """Normal numbers of deviation one, around centres at distance one from the origin."""
     centres = rng.standard_normal((classes, columns), np.float32)
-    centres *= 2 / np.linalg.norm(centres, axis=1, keepdims=True)
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     values = rng.standard_normal((len(labels), columns), np.float32)
     for start in range(0, len(labels), 65_536):  # a whole (papers, columns) of centres would double the memory
         values[start : start + 65_536] += centres[labels[start : start + 65_536]]

@@ -139,7 +139,8 @@ def _new_papers(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table,
 
 def _ids(metadata: Mapping[str, Any]) -> set[str]:
     """Ids of the training graph, read again from its own files."""
-    known, _ = read_graph(_options(metadata), metadata["run"]["seed"])
+    run = metadata["run"]
+    known, _ = read_graph(_options(metadata), run["split_seed"] if run["split_seed"] >= 0 else run["seed"])
     return set(known.ids.astype(str).tolist())
 
 

@@ -50,7 +50,8 @@ def word_regression(splits: Splits) -> dict[str, Scores]:
     }
 
     def fitted(strength: float) -> dict[str, Scores]:
-        model = LogisticRegression(C=strength, max_iter=1000, tol=1e-3).fit(columns["train"], splits.train["label"])
+        # Shares of words are small numbers, and so are gradients: a usual tolerance would stop at once.
+        model = LogisticRegression(C=strength, max_iter=1000, tol=1e-6).fit(columns["train"], splits.train["label"])
         return _scores(splits, {name: model.predict_proba(column) for name, column in columns.items()})
 
     with threadpool_limits(1):  # beside TensorFlow's threads, those of the linear algebra only wait for each other

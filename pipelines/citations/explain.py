@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -192,32 +193,29 @@ class Known:
 
     def _attention(self, node: int) -> dict[int, tuple[float, ...]]:
         """What the paper pays each of its neighbours, layer by layer, where the model has attention over edges."""
-        import keras
-
-        from arch.graph.attention import GraphAttention
-
-        layers = [layer for layer in self.model.layers if isinstance(layer, GraphAttention)]
         mine = np.flatnonzero(self.arrays["edges"][:, 1] == node)
-        found = []
-        for layer in layers:
-            inside = keras.Model(self.model.input, layer.input)(self._columns(self.arrays, [node]))
-            alpha, _ = layer.weigh(inside)
-            found.append(keras.ops.convert_to_numpy(alpha)[mine].mean(axis=1).tolist())
         senders = self.arrays["edges"][mine, 0].tolist()
-        return dict(zip(senders, zip(*found, strict=True), strict=True)) if layers else {}
+        paid = [weights[mine].mean(axis=1).tolist() for weights in self._attention_weights]
+        return dict(zip(senders, zip(*paid, strict=True), strict=True)) if paid else {}
 
-    def _columns(self, arrays: Mapping[str, Any], nodes: Any) -> dict[str, Any]:
-        columns = {**arrays, "node": np.asarray(nodes, np.int32)}
-        return {name: columns[name] for name in self.model.input}
+    @cached_property
+    def _attention_weights(self) -> list[np.ndarray]:
+        """(edges, heads) of each attention layer."""
+        from pipelines.citations.attention import attention_models
+
+        return [self._outputs(model, self.arrays, [0]) for model in attention_models(self.model)]
 
     def _logs(self, arrays: Mapping[str, Any], nodes: Any) -> np.ndarray:
         """Logarithms of the probabilities, (nodes, classes)."""
-        import keras
+        from pipelines.classify import probabilities
 
-        from pipelines.citations.task import named
+        return np.log(np.maximum(probabilities(self._outputs(self.model, arrays, nodes)), 1e-12))
 
-        outputs = self.model(self._columns(arrays, nodes), training=False)
-        return np.log(np.maximum(named(keras.ops.convert_to_numpy(outputs), {})["probabilities"], 1e-12))
+    @staticmethod
+    def _outputs(model: Any, arrays: Mapping[str, Any], nodes: Any) -> np.ndarray:
+        from pipelines.engine import predict
+
+        return predict(model, Rows({"node": np.asarray(nodes, np.int32)}, arrays))
 
 
 def told(answer: Explanation) -> str:

@@ -18,19 +18,17 @@ class CitationsFit(Fit):
         passes: times that the model runs at each step, each time with other random numbers; their losses are averaged.
         consistency: weight of the distance between the passes' predictions and their sharpened mean, over all papers.
         temperature: of that sharpening, above 0; the smaller, the surer.
-        members: models trained side by side from different weights, whose probabilities are averaged.
     """
 
     l2: float = 0.0
     passes: int = 1
     consistency: float = 0.0
     temperature: float = 0.5
-    members: int = 1
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work before anything is built."""
         super().__post_init__()
-        for name, least in {"passes": 1, "members": 1, "l2": 0, "consistency": 0}.items():
+        for name, least in {"passes": 1, "l2": 0, "consistency": 0}.items():
             if getattr(self, name) < least:
                 raise BadInput(f"fit.{name} cannot work", wanted=f"at least {least}", got=getattr(self, name))
         if not self.temperature > 0:

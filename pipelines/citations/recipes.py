@@ -12,16 +12,10 @@ WHOLE = 1_000_000  # papers a step: all there are to learn from
 
 
 def _recipe(
-    name: str,
-    builder: str,
-    options: dict[str, Any],
-    fit: CitationsFit,
-    source: str,
-    result: str = "",
-    data: CitationsData | None = None,
+    name: str, builder: str, options: dict[str, Any], fit: CitationsFit, source: str, **further: Any
 ) -> tuple[str, Run]:
-    known = data or CitationsData()
-    return name, Run("citations", name, known, Model(builder, options), fit, source=source, result=result)
+    fields: dict[str, Any] = {"data": CitationsData(), "source": source} | further
+    return name, Run("citations", name, model=Model(builder, options), fit=fit, **fields)
 
 
 def _fit(**changes: Any) -> CitationsFit:
@@ -36,13 +30,16 @@ def _fit(**changes: Any) -> CitationsFit:
     return CitationsFit(**(usual | changes))
 
 
+GRAND = {"widths": (32,), "order": 8, "drop_node": 0.5, "input_dropout": 0.5, "dropout": 0.5}
+GRAND_FIT = _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5)
+
 RECIPES: dict[str, Run] = dict(
     [
         _recipe(
             "grand",
             "grand",
-            {"widths": (32,), "order": 8, "drop_node": 0.5, "input_dropout": 0.5, "dropout": 0.5},
-            _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5),
+            GRAND,
+            GRAND_FIT,
             "Feng et al. 2020, Graph random neural networks for semi-supervised learning on graphs",
         ),
         _recipe(
@@ -85,15 +82,17 @@ RECIPES: dict[str, Run] = dict(
             "graph_transformer",
             {"width": 64, "depth": 2, "positions": "random_walk", "dropout": 0.5},
             _fit(epochs=400, learning_rate=1e-3, l2=5e-4, patience=100),
-            "Dwivedi and Bresson 2021, A generalization of transformer networks to graphs; walks of Dwivedi et al. 2022",
+            "Dwivedi and Bresson 2021, A generalization of transformer networks to graphs; walks: Dwivedi 2022",
             data=CitationsData(positions=16),
         ),
         _recipe(
             "ensemble",
             "grand",
-            {"widths": (32,), "order": 8, "drop_node": 0.5, "input_dropout": 0.5, "dropout": 0.5},
-            _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5, members=10),
-            "ten GRANDs side by side, their probabilities averaged, as Lakshminarayanan et al. 2017 have it",
+            GRAND,
+            GRAND_FIT,
+            "ten GRANDs from different seeds, their probabilities averaged, as Lakshminarayanan et al. 2017 have it",
+            seeds=10,
+            combine="mean",
         ),
     ]
 )

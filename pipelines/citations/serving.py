@@ -63,10 +63,7 @@ def _answerer(model: keras.Model, meta: Meta) -> Answer:
         if meta["positions"]:
             papers = tf.shape(arrays.get("nodes", arrays.get("features")), tf.int64)[0]
             columns["positions"] = positions[0] if positions else walk_positions(edges, papers, meta["positions"])
-        logits = model({name: columns[name] for name in model.input}, training=False)
-        probabilities = tf.nn.softmax(logits)
-        if len(probabilities.shape) == 3:
-            probabilities = tf.reduce_mean(probabilities, axis=1)
+        probabilities = tf.nn.softmax(model({name: columns[name] for name in model.input}, training=False))
         return {"label": tf.gather(classes, tf.argmax(probabilities, 1)), "probabilities": probabilities}
 
     return answer
