@@ -9,7 +9,7 @@ import keras
 
 from arch import builder, heads
 from arch.account import account
-from arch.variants import Variant
+from arch.variants import Variant, symbols
 from data.errors import BadInput
 from pipelines.options import Builder
 
@@ -22,10 +22,10 @@ def describe(
     Raises:
         BadInput: when the architecture refuses its options or the shape.
     """
-    inputs = keras.Input(shape)
+    inputs, argument = symbols(about.name, shape)
     classes = flags.classes or (variant.classes if variant else 0)
     try:
-        outputs = builder(about.name)(inputs, **options)
+        outputs = builder(about.name)(argument, **options)
         if classes:
             outputs = heads.HEADS[variant.head if variant else "multi_class"](outputs, classes)
     except ValueError as error:

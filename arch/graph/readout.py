@@ -67,6 +67,10 @@ class Readout(keras.layers.Layer):
         graphs = input_shape[1][0]
         return (None if graphs is None else graphs - 1, input_shape[0][-1])
 
+    def multiply_adds(self, input_shape: Any) -> int:
+        """Of one node: its score."""
+        return input_shape[0][-1] if self.kind == "attention" else 0
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of this layer."""
         return {**super().get_config(), "kind": self.kind}

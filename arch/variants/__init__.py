@@ -6,11 +6,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from arch import builder
-from arch.variants import attention, mobile, plain, recurrent, residual
+from arch import GRAPHS, builder
+from arch.variants import attention, graphs, mobile, plain, recurrent, residual
 from arch.variants.published import Variant
 
-__all__ = ["VARIANTS", "Variant", "model", "variant"]
+__all__ = ["VARIANTS", "Variant", "model", "symbols", "variant"]
 
 VARIANTS: dict[str, Variant] = {
     **plain.VARIANTS,
@@ -18,6 +18,7 @@ VARIANTS: dict[str, Variant] = {
     **mobile.VARIANTS,
     **attention.VARIANTS,
     **recurrent.VARIANTS,
+    **graphs.VARIANTS,
 }
 
 
@@ -37,14 +38,26 @@ def variant(name: str, *, input_shape: tuple[int, ...] | None = None, classes: i
     return changed if classes is None else replace(changed, classes=classes)
 
 
+def symbols(name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Keras inputs of this shape, without the batch, and what the builder of this name takes of them."""
+    import keras
+
+    if name in GRAPHS:
+        from arch.graph import graph_inputs
+
+        return graph_inputs(shape[-1])
+    inputs = keras.Input(shape, name="inputs")
+    return inputs, inputs
+
+
 def model(chosen: Variant) -> Any:
     """The Keras model of a variant: input, builder, head; its weights are random."""
     import keras
 
     from arch.heads import HEADS
 
-    inputs = keras.Input(chosen.input_shape, name="inputs")
-    outputs = builder(chosen.builder)(inputs, **chosen.options)
+    inputs, argument = symbols(chosen.builder, chosen.input_shape)
+    outputs = builder(chosen.builder)(argument, **chosen.options)
     if chosen.head != "none":
         outputs = HEADS[chosen.head](outputs, chosen.classes)
     return keras.Model(inputs, outputs, name=chosen.builder)
