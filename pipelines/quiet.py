@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -20,6 +21,8 @@ def start_tensorflow() -> None:
     with stderr_aside():
         import tensorflow as tf
 
+        # An export that is loaded to be seen to answer cannot be trained on, which each of its kernels would tell.
+        logging.getLogger("absl").setLevel(logging.ERROR)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)  # several processes may share a GPU
         if os.environ.get("KERAS_BACKEND") == "jax":
