@@ -38,8 +38,8 @@ class TrainLoop(Loop):
     def __init__(self, run: Run, task: Task, model: keras.Model, strategy: tf.distribute.Strategy) -> None:
         super().__init__(run, task, model)
         self.strategy = strategy
-        self._compiled = tf.function(self._steps)
-        self._gradients_of = tf.function(self._gradients, jit_compile=True) if uses_xla(run) else self._gradients
+        self._compiled = _function(self._steps)
+        self._gradients_of = _function(self._gradients, jit_compile=True) if uses_xla(run) else self._gradients
         with strategy.scope():
             self._sums = tf.Variable(  # float64, so that a sum put back in equal parts is the same sum
                 tf.zeros(len(self.names), tf.float64),
@@ -86,10 +86,12 @@ class TrainLoop(Loop):
         return super().call_steps()
 
     def _steps(self, batches: Any, count: Any, asked: Any) -> None:
-        accumulate = self.run.fit.accumulate
-        for _ in tf.range(count):
-            shares = tuple([next(batches) for _ in range(accumulate)])
+        def one(step: Any) -> Any:
+            shares = tuple([batches.get_next() for _ in range(self.run.fit.accumulate)])
             self.strategy.run(self._step, args=(shares, asked))
+            return step + 1
+
+        tf.while_loop(lambda step: step < count, one, [tf.constant(0)])
 
     def _step(self, shares: Sequence[tuple[Batch, Any]], asked: Any) -> None:
         """One optimizer step of one replica, on its share of the global batch, in one or several pieces."""
@@ -153,13 +155,18 @@ def device_names() -> list[str]:
 def forward(model: keras.Model) -> Callable[[Rows, int], Callable[[], np.ndarray]]:
     """Compile the model; gives, for rows and how many to take at a time, what computes its outputs in their order."""
     specs = {name: tf.TensorSpec(x.shape, x.dtype) for name, x in model.input.items()}
-    compiled = tf.function(lambda batch: model(batch, training=False), input_signature=[specs])
+    compiled = _function(lambda batch: model(batch, training=False), input_signature=[specs])
 
     def of(rows: Rows, size: int) -> Callable[[], np.ndarray]:
         batches = ordered_batches(rows, size)
         return lambda: np.concatenate([compiled({n: b[n] for n in specs}).numpy() for b in batches()])
 
     return of
+
+
+def _function(function: Callable[..., Any], **options: Any) -> Any:
+    """A compiled function. Keras' layers are graph code as they are: AutoGraph would read them for seconds, in vain."""
+    return tf.function(function, autograph=False, **options)
 
 
 def uses_xla(run: Run) -> bool:
