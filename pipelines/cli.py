@@ -29,6 +29,7 @@ from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 from pipelines.run import COUNTS, Model, Run, read_run
+from pipelines.serve.folder import is_uri
 
 Answer = dict[str, Any] | None
 
@@ -321,7 +322,7 @@ def _model_and_file(words: Sequence[str]) -> tuple[str, str]:
     """(MODEL, FILE) from up to two words: a single word is the file unless it is a folder or a URI."""
     if len(words) > 2:
         raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))
-    if len(words) == 1 and (Path(words[0]).is_dir() or ":/" in words[0]):
+    if len(words) == 1 and (Path(words[0]).is_dir() or is_uri(words[0])):
         return words[0], ""
     if len(words) == 2:
         return words[0], words[1]

@@ -30,6 +30,7 @@ FINAL = (DONE, BAD_INPUT, STOPPED)  # that a restart cannot mend
 JOINED, PID = "inductive: joined", "inductive: pid "
 REMOTE_PORT = 23456
 GRACE = 60.0  # seconds that stopped workers have to save their state
+FORWARDED = ("INDUCTIVE_RUNS", "KERAS_BACKEND", "DATA_DIR")  # settings that workers on other machines need too
 PR_SET_PDEATHSIG = 1  # of Linux' prctl
 LIBC = ctypes.CDLL(None)
 
@@ -214,6 +215,8 @@ def _ending(code: int) -> str:
 def _start(index: int, host: Host, addresses: Sequence[str], command: Sequence[str]) -> Worker:
     config = json.dumps({"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": index}})
     settings = {"TF_CONFIG": config, "INDUCTIVE_LAUNCHED": "1"}
+    # Not a store's URI, which may hold a password: over ssh these stand in the command line.
+    settings |= {name: os.environ[name] for name in FORWARDED if name in os.environ}
     process = subprocess.Popen(
         _remote(host, command, settings) if host.name else _local(command),
         env={**os.environ, **settings},

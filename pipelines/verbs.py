@@ -18,7 +18,7 @@ from pipelines.domain import Domain
 from pipelines.measures import spoken
 from pipelines.report import Report
 from pipelines.run import run_of
-from pipelines.serve.folder import Export, ExportError, open_export
+from pipelines.serve.folder import Export, ExportError, is_uri, open_export
 
 CHUNK = 4_096  # rows a call of the served function
 
@@ -113,7 +113,7 @@ def find(domain: Domain, model: str) -> Export:
         BadInput: when there is none, its files were altered, or it is of another domain.
     """
     place = model or f"models:/{domain.name}@champion"
-    if place.startswith(("models:/", "runs:/")):
+    if is_uri(place):
         from pipelines.tracking import local_folder
 
         place = str(local_folder(place))

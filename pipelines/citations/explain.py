@@ -15,6 +15,7 @@ from data.splits import Rows, Splits
 from pipelines.cli import parse
 from pipelines.domain import Domain
 from pipelines.options import did_you_mean
+from pipelines.serve.folder import is_uri
 
 NEAREST = 100  # papers that are left out one by one, the nearest first
 HOPS = 2
@@ -81,7 +82,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     """
     first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     words, flags = list(arguments[:first]), parse(ExplainFlags, arguments[first:], program, "Explain papers.")
-    model = words.pop(0) if words and (Path(words[0]).is_dir() or ":/" in words[0]) else ""
+    model = words.pop(0) if words and (Path(words[0]).is_dir() or is_uri(words[0])) else ""
     if not words:
         raise BadInput("explain: no paper", wanted="explain [MODEL] PAPER ...", got=" ".join(arguments) or "nothing")
     from pipelines.quiet import start_tensorflow

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.quiet import start_tensorflow
-from pipelines.serve.folder import Export, ExportError, open_export
+from pipelines.serve.folder import Export, ExportError, is_uri, open_export
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,7 +58,7 @@ def whole(low: int, high: int) -> Any:
 
 def local(place: str) -> str:
     """The folder that `place` means: itself, or where the model registry's copy has been put."""
-    if not place.startswith(("models:/", "runs:/")):
+    if not is_uri(place):
         return place
     try:
         from pipelines.tracking import local_folder

@@ -49,6 +49,11 @@ class Export:
         return {"inputs": self.metadata["example"].get("inputs")}
 
 
+def is_uri(place: str) -> bool:
+    """Whether a model is named as the registry names it, and not by a folder."""
+    return place.startswith(("models:/", "runs:/"))
+
+
 def open_export(place: str) -> Export:
     """The export that `place` means, its metadata read and every file's sha256 compared.
 

@@ -224,12 +224,15 @@ def ssh(tmp_path, monkeypatch):
     return tmp_path / "hosts"
 
 
-def test_hosts_are_started_over_ssh_with_their_settings_and_folder(tmp_path, worker, ssh):
-    body = "note(); (folder / f'seen-{task[\"index\"]}').write_text(os.environ['TF_CONFIG'] + '\\n' + os.getcwd())"
+def test_hosts_are_started_over_ssh_with_their_settings_and_folder(tmp_path, worker, ssh, monkeypatch):
+    monkeypatch.setenv("INDUCTIVE_RUNS", "/the runs")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@host")  # would be seen in a list of processes
+    told = "[os.environ['TF_CONFIG'], os.getcwd(), os.environ['INDUCTIVE_RUNS'], os.environ.get('MLFLOW_TRACKING_URI')]"
+    body = f"note(); (folder / f'seen-{{task[\"index\"]}}').write_text(json.dumps({told}))"
     assert launch(LaunchFlags(hosts=str(ssh)), [*worker(body), "it's", "a b"]) == 0
-    config, where = (tmp_path / "seen-0").read_text().splitlines()
+    config, *settings = json.loads((tmp_path / "seen-0").read_text())
     assert json.loads(config)["cluster"] == {"worker": ["ann:2222", "bob:2223"]}
-    assert where == str(tmp_path)
+    assert settings == [str(tmp_path), "/the runs", None]
     assert started(tmp_path)[1][0][1] == ["it's", "a b"]
 
 
