@@ -13,9 +13,10 @@ import tyro
 from arch import BUILDERS
 from arch.variants import VARIANTS
 from data.errors import BadInput
-from pipelines.cli import Answer, parse, run_verb, with_command
+from pipelines.cli import Answer, run_verb
 from pipelines.domain import DOMAINS, domain
 from pipelines.exit_codes import DONE, FAILED
+from pipelines.flags import parse, with_command
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 

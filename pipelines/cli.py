@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import io
 import itertools
 import json
 import os
@@ -19,50 +18,18 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 from data.errors import BadInput
 from pipelines.domain import Domain, Verb
 from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
+from pipelines.flags import Usage, flag, parse, positional
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 from pipelines.run import COUNTS, Model, Run, read_run
 from pipelines.serve.folder import is_uri
 
 Answer = dict[str, Any] | None
-
-
-def flag(kind: Any, text: str, default: Any) -> Any:
-    """A dataclass field that is a flag with this help."""
-    return Annotated[kind, tyro.conf.arg(help=text)], dataclasses.field(default=default)
-
-
-def parse(kind: type, arguments: Sequence[str], program: str, about: str) -> Any:
-    """Flags into a dataclass.
-
-    Raises:
-        BadInput: for flags that do not exist or values that do not fit, in tyro's words.
-    """
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, args=list(arguments), prog=program, description=about, use_underscores=True)
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise Usage(said.getvalue()) from None
-
-
-class Usage(BadInput):
-    """Flags that cannot be read; `text` is the help that goes with it, drawn for a terminal."""
-
-    def __init__(self, text: str) -> None:
-        lines = [re.sub("^[│╭╰─ ]+|[│╮╯─ ]+$", "", line).strip() for line in text.splitlines()]
-        words = " ".join(line for line in lines if line and not line.startswith("For full helptext"))
-        super().__init__(words, wanted="flags as --help lists them", got=" ".join(sys.argv[1:]))
-        self.text = text
 
 
 def main(domain: Domain) -> None:
@@ -162,20 +129,8 @@ def _usage(domain: Domain, program: str, verbs: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"{program} train RECIPE --help lists the flags of a recipe."])
 
 
-def with_command(kind: type, arguments: Sequence[str], program: str, about: str) -> tuple[Any, list[str]]:
-    """The flags before `--` and the command behind it."""
-    split = list(arguments).index("--") if "--" in arguments else len(arguments)
-    return parse(kind, arguments[:split], program, about), list(arguments[split + 1 :])
-
-
-def _positional(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The leading words and the flags after them."""
-    first = next((i for i, a in enumerate(arguments) if a.startswith("-")), len(arguments))
-    return list(arguments[:first]), list(arguments[first:])
-
-
 def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
-    words, flags = _positional(arguments)
+    words, flags = positional(arguments)
     if len(words) > 1:
         raise BadInput("one recipe at a time", wanted="train [RECIPE | RUN.json] and flags", got=" ".join(words))
     word = words[0] if words else ""
@@ -309,7 +264,7 @@ def _export(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
 
 
 def _model_words(arguments: Sequence[str], program: str) -> tuple[list[str], ModelFlags]:
-    words, flags = _positional(arguments)
+    words, flags = positional(arguments)
     return words, parse(
         ModelFlags,
         flags,

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from data.errors import BadInput
-from pipelines.cli import main, run_verb, with_command
+from pipelines.cli import main, run_verb
 from pipelines.domain import DOMAINS, domain
+from pipelines.flags import with_command
 from pipelines.runs import root
 
 

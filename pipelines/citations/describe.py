@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import BadInput
-from pipelines.cli import parse
 from pipelines.domain import Domain
+from pipelines.flags import parse
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from data.errors import BadInput
 from data.splits import Rows, Splits
-from pipelines.cli import parse
 from pipelines.domain import Domain
+from pipelines.flags import parse
 from pipelines.options import did_you_mean
 from pipelines.serve.folder import is_uri
 
