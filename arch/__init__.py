@@ -34,6 +34,9 @@ BUILDERS: dict[str, str] = {
     "efficientnet": "arch.efficientnet",  # the same, scaled in depth and width together
     "mixnet": "arch.mixnet",  # the same, near and far at once
     "vit": "arch.vit",  # any patch of a picture may matter to any other
+    "group_cnn": "arch.equivariant",  # locality, whichever of the square's symmetries a pattern appears in
+    "steerable_cnn": "arch.equivariant",  # locality, whatever the angle
+    "tensor_field": "arch.tensor_field",  # points in space, however the space is turned and the points are ordered
     "tcn": "arch.tcn",  # order with a long, exactly known memory
     "recurrent": "arch.recurrent",  # order: a state carried from left to right
     "transformer_encoder": "arch.transformer",  # any position may matter to any other
