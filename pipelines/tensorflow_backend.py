@@ -38,6 +38,7 @@ class TrainLoop(Loop):
     def __init__(self, run: Run, task: Task, model: keras.Model, strategy: tf.distribute.Strategy) -> None:
         super().__init__(run, task, model)
         self.strategy = strategy
+        _sums_nothing(model.optimizer)
         self._compiled = _function(self._steps)
         self._gradients_of = _function(self._gradients, jit_compile=True) if uses_xla(run) else self._gradients
         with strategy.scope():
@@ -99,8 +100,7 @@ class TrainLoop(Loop):
         total = self._reduce(tf.add_n([tf.reduce_sum(w) for w in weights]))
         parts = [self._gradients_of(b, w, total) for (b, _), w in zip(shares, weights, strict=True)]
         gradients = [tf.add_n(g) if len(g) > 1 else g[0] for g in zip(*[p[0] for p in parts], strict=True)]
-        optimizer, variables = self.model.optimizer, self.model.trainable_variables
-        optimizer.apply(self._clipped(gradients), variables)
+        self.model.optimizer.apply(self._clipped(self._whole(gradients)), self.model.trainable_variables)
         sums = tf.cast(tf.add_n([p[1] for p in parts]), tf.float64)
         self._sums.assign_add(tf.concat([[asked], sums], 0))
 
@@ -118,15 +118,21 @@ class TrainLoop(Loop):
         sums = [tf.reduce_sum(tf.cast(values[name], tf.float32) * weights) for name in self.names[2:]]
         return gradients, tf.stack([tf.reduce_sum(weights), *sums])
 
-    def _clipped(self, gradients: list[Any]) -> list[Any]:
-        """Gradients whose global norm, after the sum over replicas, is at most `fit.clip_norm`."""
-        limit, replicas = self.run.fit.clip_norm, self.strategy.num_replicas_in_sync
-        if not limit:
+    def _whole(self, gradients: list[Any]) -> list[Any]:
+        """Gradients summed over the replicas, packed into one collective: each has its price, however small it is."""
+        if self.strategy.num_replicas_in_sync == 1:
             return gradients
-        whole = [self._reduce(tf.convert_to_tensor(g)) for g in gradients]
+        there = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+        packed = self._reduce(tf.concat([tf.reshape(g, [-1]) for g in there], 0))
+        parts = iter(tf.split(packed, [tf.size(g) for g in there], num=len(there)))
+        return [g if g is None else tf.reshape(next(parts), tf.shape(g)) for g in gradients]
+
+    def _clipped(self, gradients: list[Any]) -> list[Any]:
+        """Gradients whose global norm is at most `fit.clip_norm`."""
+        if not self.run.fit.clip_norm:
+            return gradients
         scale = self.model.optimizer.scale_loss(1.0)  # of a mixed float16 run
-        clipped, _ = tf.clip_by_global_norm(whole, limit * scale)
-        return [g / replicas for g in clipped]  # the optimizer sums over the replicas once more
+        return tf.clip_by_global_norm(gradients, self.run.fit.clip_norm * scale)[0]
 
     def _reduce(self, value: Any) -> Any:
         """The sum over replicas."""
@@ -162,6 +168,13 @@ def forward(model: keras.Model) -> Callable[[Rows, int], Callable[[], np.ndarray
         return lambda: np.concatenate([compiled({n: b[n] for n in specs}).numpy() for b in batches()])
 
     return of
+
+
+def _sums_nothing(optimizer: Any) -> None:
+    """Have the optimizer take gradients as they come: the loop has summed them over the replicas, and clipped them."""
+    while optimizer is not None:
+        optimizer._all_reduce_sum_gradients = list
+        optimizer = getattr(optimizer, "inner_optimizer", None)  # of one that scales the loss
 
 
 def _function(function: Callable[..., Any], **options: Any) -> Any:
