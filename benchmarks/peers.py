@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,17 @@ class Peer:
         script: file that runs `waiting_fit` when it is started with `--peer` and a JSON object.
         options: that object.
         environments: settings of each process.
+        python: the interpreter, where it is not this one.
     """
 
     def __init__(
-        self, script: str, options: Mapping[str, Any], environments: Sequence[Mapping[str, str]] = ({},)
+        self,
+        script: str,
+        options: Mapping[str, Any],
+        environments: Sequence[Mapping[str, str]] = ({},),
+        python: str = sys.executable,
     ) -> None:
-        command = [sys.executable, script, "--peer", json.dumps(options)]
+        command = [python, script, "--peer", json.dumps(options)]
         pipe = subprocess.PIPE
         self.processes = [
             subprocess.Popen(command, env={**os.environ, **e}, stdin=pipe, stdout=pipe, text=True, cwd=ROOT)
@@ -45,7 +50,7 @@ class Peer:
             process.stdin.flush()
         answers = [self._answer(process) for process in self.processes]
         largest = {name: max(a[name] for a in answers) for name in answers[0]}
-        return largest | {name: sum(a[name] for a in answers) for name in ("cpu", "train_cpu")}
+        return largest | {name: sum(a[name] for a in answers) for name in ("cpu", "train_cpu") if name in largest}
 
     def close(self) -> None:
         """End the processes."""
@@ -89,6 +94,15 @@ def waiting_callback() -> Any:
                 print("measured " + json.dumps(told), flush=True)
 
     return Waiting()
+
+
+def serve(step: Callable[[], Any], facts: Mapping[str, Any]) -> None:
+    """Do as many steps as each line of standard input says, and tell their seconds with these facts."""
+    for line in sys.stdin:
+        started = _clock()
+        for _ in range(int(line)):
+            step()
+        print("measured " + json.dumps({**_since(started), **facts, "rss": _rss()}), flush=True)
 
 
 def in_turns(one: Peer, other: Peer, pairs: int, epochs: int, warm: int) -> list[tuple[dict, dict]]:
