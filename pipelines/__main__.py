@@ -80,11 +80,11 @@ def list_all(arguments: Sequence[str], program: str) -> Answer:
     for name, held in domains.items():
         print(f"{name}: {held.summary}")
         for recipe, run in held.recipes.items():
-            print(f"  {recipe:<20}{run.source}")
+            print(f"  {recipe:<22}{run.source}")
     for title in ("architectures", "variants"):
         print(title)
         for name, text in answer[title].items():
-            print(f"  {name:<20}{text}")
+            print(f"  {name:<22}{text}")
     return None
 
 

@@ -125,7 +125,8 @@ def _usage(domain: Domain, program: str, verbs: dict[str, Any]) -> str:
         "MODEL: a run folder, an export folder or models:/NAME@ALIAS; without one, the domain's champion.",
         "",
     ]
-    lines += ["recipes:", *(f"  {name:<14}{run.source}" for name, run in domain.recipes.items())]
+    width = max(map(len, domain.recipes)) + 2
+    lines += ["recipes:", *(f"  {name:<{width}}{run.source}" for name, run in domain.recipes.items())]
     return "\n".join([*lines, "", f"{program} train RECIPE --help lists the flags of a recipe."])
 
 
