@@ -80,7 +80,7 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
     """
     export = find(domain, model)
     served, count = Served(export), 0
-    with _whole_file(out) as target:
+    with whole_file(out) as target:
         writer = csv.writer(target, lineterminator="\n")
         for table, columns in domain.requests(file, export.metadata):
             answers = served(columns)
@@ -160,7 +160,7 @@ def _columns(
 
 
 @contextmanager
-def _whole_file(out: str) -> Iterator[TextIO]:
+def whole_file(out: str) -> Iterator[TextIO]:
     """A file that appears only when all of it is written; stdout where there is no name."""
     if not out:
         yield sys.stdout

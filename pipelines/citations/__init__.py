@@ -69,6 +69,10 @@ DOMAIN = Domain(
             "explain [MODEL] PAPER ... [--out FOLDER] [--json]    which papers and words decided",
             "pipelines.citations.explain",
         ),
+        "label": Verb(
+            "label [MODEL] [--out FILE] [--messages N] [--json]    every paper of the run's own graph, of any size",
+            "pipelines.citations.label",
+        ),
         "describe": Verb(
             "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",
             "pipelines.citations.describe",

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import BadInput
-from data.splits import Rows, Splits
+from data.splits import Rows
+from pipelines.citations.trained import open_trained
 from pipelines.domain import Domain
 from pipelines.flags import parse
 from pipelines.options import did_you_mean
@@ -85,14 +86,14 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     model = words.pop(0) if words and (Path(words[0]).is_dir() or is_uri(words[0])) else ""
     if not words:
         raise BadInput("explain: no paper", wanted="explain [MODEL] PAPER ...", got=" ".join(arguments) or "nothing")
-    from pipelines.quiet import start_tensorflow
-
-    start_tensorflow()
+    trained = open_trained(domain, model)
+    if trained.splits.test.around is not None:
+        wanted = "a model judged in the whole graph"
+        raise BadInput("explain: a graph that was never taken whole", wanted=wanted, got="data.judge_by sampled")
     from pipelines.report import Report
-    from pipelines.verbs import find
 
-    export = find(domain, model)
-    known = Known.of(domain, export.folder, export.metadata)
+    export = trained.export
+    known = Known(trained.model, trained.splits.test, export.metadata["classes"])
     answers = [known.explain(paper, flags.top) for paper in words]
     report = Report(flags.json)
     for answer in answers:
@@ -119,23 +120,6 @@ class Known:
         self.ids: list[str] = rows.shared["ids"].tolist()
         everyone = np.arange(len(self.ids), dtype=np.int32)
         self.labels = self._logs(self.arrays, everyone).argmax(1)
-
-    @staticmethod
-    def of(domain: Domain, folder: Path, metadata: Mapping[str, Any]) -> Known:
-        """The model of an export and the graph of its run, read again."""
-        import keras
-
-        from pipelines.run import run_of
-
-        run = run_of(metadata["run"], domain, str(folder))
-        domain.task.trunk(run)  # importing the builder registers the layers that the file names
-        splits: Splits
-        [(_, splits)] = domain.members(run, domain.load(run.data, run.seed))
-        if splits.test.around is not None:
-            wanted = "a model judged in the whole graph"
-            raise BadInput("explain: a graph that was never taken whole", wanted=wanted, got="data.judge_by sampled")
-        model = keras.saving.load_model(folder / "model.keras", compile=False)
-        return Known(model, splits.test, metadata["classes"])
 
     def explain(self, paper: str, top: int) -> Explanation:
         """What decided about a paper.

@@ -13,19 +13,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from arch.ensemble import ensemble
 from data.citation_requests import requests
 from data.citations import CitationsData, load
 from data.errors import BadInput
+from data.graph_inputs import graph_beside
 from data.splits import Rows, Splits
 from pipelines import engine, verbs
 from pipelines.batches import training_batches
-from pipelines.citations import DOMAIN, check, describe
+from pipelines.citations import DOMAIN, check, describe, label
 from pipelines.citations.baselines import STEPS, label_propagation, majority, word_regression
 from pipelines.citations.explain import Known
 from pipelines.citations.fit import CitationsFit
+from pipelines.citations.layerwise import infer
 from pipelines.citations.neighbourhood import draw
 from pipelines.citations.objective import cross_entropies, disagreement, objective
 from pipelines.citations.recipes import RECIPES
+from pipelines.citations.trained import open_trained
 from pipelines.run import Model, Run
 
 from .conftest import ROOT
@@ -491,7 +495,8 @@ def test_requests_of_a_folder_are_those_of_its_papers(trained, folder):
 
 
 def test_an_explanation_is_what_is_lost_when_a_paper_or_a_word_is_left_out(trained, tmp_path):
-    known = Known.of(DOMAIN, trained.export, trained.metadata)
+    own = open_trained(DOMAIN, str(trained.folder))
+    known = Known(own.model, own.splits.test, trained.metadata["classes"])
     told = known.explain("p9", top=200)
     raw = raw_of(trained)
     answer = trained.metadata["classes"].index(told.label)
@@ -520,6 +525,49 @@ def test_attention_is_told_layer_by_layer_and_sums_to_one_with_what_a_paper_pays
     assert sorted(paid) == sorted(edges[edges[:, 1] == 17, 0].tolist())
     for layer in np.array(list(paid.values())).T:
         assert 0 < layer.sum() < 1
+
+
+def test_every_paper_of_the_run_s_graph_is_labelled_as_the_served_graph_labels_it(trained, tmp_path):
+    out = str(tmp_path / "labels.csv")
+    told = label.main(DOMAIN, [str(trained.folder), "--out", out, "--messages", "50"], "label")
+    rows = list(csv.DictReader((tmp_path / "labels.csv").open()))
+    assert told["rows"] == len(rows) == 101
+    whole = ask(trained, words=raw_of(trained)["words"], edges=raw_of(trained)["edges"])
+    assert [row["label"].encode() for row in rows] == whole["label"].tolist()
+    assert [row["paper"] for row in rows] == trained.splits.test.shared["ids"].tolist()
+
+
+LAYERWISE = {
+    "gcn": {"widths": (5, 4)},
+    "gat": {"widths": (3,), "heads": 2, "version": "v2"},
+    "graphsage": {"aggregator": "pool"},
+    "message_passing": {"width": 7, "depth": 2},
+    "appnp": {"widths": (5,), "steps": 3},
+    "gcnii": {"width": 7, "depth": 3},
+    "grand": {"widths": (5,), "order": 3},
+    "graph_transformer": {"width": 8, "depth": 2, "heads": 2, "positions": "random_walk"},
+}
+
+
+@pytest.mark.parametrize("builder", LAYERWISE)
+def test_layer_by_layer_and_piece_by_piece_gives_what_the_whole_graph_gives(builder):
+    data = replace(BLOCKS, positions=3 if builder == "graph_transformer" else 0)
+    run = GCN.with_(data=data, model=Model(builder, LAYERWISE[builder]))
+    splits = load(data, 0)
+    model, shared = engine.prepare(run, TASK, splits).model, splits.test.shared
+    everyone = Rows({"node": np.arange(211, dtype=np.int32)}, shared)
+    features, edges = graph_beside(splits.test, splits.meta["words"])
+    ours = infer(model, features, edges, shared.get("positions"), messages=97)
+    assert np.allclose(ours, engine.predict(model, everyone), atol=1e-5)
+
+
+def test_an_ensemble_is_inferred_member_by_member():
+    splits = load(BLOCKS, 0)
+    members = [engine.prepare(GCN.with_(seed=seed, recipe=f"member{seed}"), TASK, splits).model for seed in range(2)]
+    both = ensemble(members, [0.25, 0.75])
+    features, edges = graph_beside(splits.test, splits.meta["words"])
+    everyone = Rows({"node": np.arange(211, dtype=np.int32)}, splits.test.shared)
+    assert np.allclose(infer(both, features, edges, messages=97), engine.predict(both, everyone), atol=1e-5)
 
 
 def test_describe_counts_the_published_parameters_on_cora():
