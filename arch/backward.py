@@ -119,9 +119,11 @@ def gradients(plan: Plan) -> list[float]:
     for piece in reversed(plan.pieces):
         before = sum(waiting.values())
         came = sum(waiting.pop(number, 0.0) for number in piece.outputs)
-        new = {number: plan.sizes[number] for number in piece.inputs}
-        result.append(before + max(sum(new.values()) - came * piece.sums, 0.0))
-        waiting |= new
+        made = {number: plan.sizes[number] for number in piece.inputs}
+        if piece.sums:  # all inputs share the gradient that came
+            made = {number: came if number == piece.inputs[0] else 0.0 for number in piece.inputs}
+        result.append(before + (0.0 if piece.sums else sum(made.values())))
+        waiting |= {number: max(size, waiting.get(number, 0.0)) for number, size in made.items()}
     return result[::-1]
 
 

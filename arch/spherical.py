@@ -7,6 +7,7 @@ the sphere, so that no degree outweighs another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import product
 from typing import Any
@@ -80,12 +81,13 @@ def _invariant(degrees: tuple[int, ...]) -> np.ndarray:
     matrices = _matrices()
     if degrees[0] == 0:
         return np.eye(2 * degrees[1] + 1)[None]
-    return {
+    made: dict[tuple[int, ...], Callable[[], np.ndarray]] = {
         (1, 1, 1): lambda: _LEVI_CIVITA,
         (1, 1, 2): lambda: np.moveaxis(matrices, 0, 2),
         (1, 2, 2): lambda: np.einsum("ijk,ajl,blk->iab", _LEVI_CIVITA, matrices, matrices),
         (2, 2, 2): lambda: np.einsum("aij,bjk,cki->abc", matrices, matrices, matrices),
-    }[degrees]()
+    }
+    return made[degrees]()
 
 
 @cache

@@ -116,7 +116,7 @@ class DegreeGate(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """One gate for each degree above 0 and each channel."""
         if self.highest:
-            channels = input_shape[-1]
+            channels = input_shape[-1] or 0
             self.kernel = self.add_weight(shape=(channels, self.highest * channels), name="kernel")
             self.bias = self.add_weight(shape=(self.highest * channels,), initializer="zeros", name="bias")
 

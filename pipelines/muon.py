@@ -38,8 +38,9 @@ class Muon(keras.optimizers.Muon):
         )
 
     def _should_use_adamw(self, variable: Any) -> bool:
-        flat = len(variable.shape) < 2 or min(_as_matrix(variable.shape)) == 1
-        return flat or super()._should_use_adamw(_Matrix(variable))
+        shape, name = variable.shape, variable.path.rpartition("/")[2]
+        no_matrix = len(shape) < 2 or min(_as_matrix(shape)) == 1 or "bias" in name
+        return no_matrix or super()._should_use_adamw(_Matrix(variable))
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """The orthogonal factor of a kernel, computed as a matrix and given back in the kernel's shape."""
