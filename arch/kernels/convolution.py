@@ -18,8 +18,18 @@ from arch.kernels.choice import fast
 class _Grouped:
     """What the layers of each rank share: their convolution is `grouped_convolution` where that may run."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, filters: int, kernel_size: Any, *args: Any, groups: int = 1, **kwargs: Any) -> None:
+        if groups < 1 or filters % groups:
+            raise ValueError(f"{type(self).__name__}: filters must be a multiple of groups ({groups}), got {filters}")
+        super().__init__(filters, kernel_size, *args, groups=groups, **kwargs)  # type: ignore[call-arg]
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """The kernel, and the bias where asked for."""
+        layer: Any = self
+        if input_shape[-1] % layer.groups:
+            wanted = f"{type(self).__name__}: channels must be a multiple of groups ({layer.groups})"
+            raise ValueError(f"{wanted}, got {input_shape[-1]}")
+        super().build(input_shape)  # type: ignore[misc]
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """The convolution without bias and activation, which Keras' layer adds."""

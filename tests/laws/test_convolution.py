@@ -101,7 +101,8 @@ def test_half_precision_runs_in_half_precision():
     np.testing.assert_allclose(keras.ops.cast(y, "float32"), full(numbers((2, 7, 11, 6))), rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("filters", [4, 10])
-def test_filters_that_groups_do_not_divide_are_refused(filters):
-    with pytest.raises(ValueError, match="groups"):
-        GroupedConv2D(filters, 3, groups=3)
+def test_widths_that_groups_do_not_divide_are_refused():
+    with pytest.raises(ValueError, match=r"^GroupedConv2D: filters must be a multiple of groups \(3\), got 4$"):
+        GroupedConv2D(4, 3, groups=3)
+    with pytest.raises(ValueError, match=r"^GroupedConv1D: channels must be a multiple of groups \(3\), got 5$"):
+        GroupedConv1D(6, 3, groups=3).build((2, 7, 5))
