@@ -51,7 +51,7 @@ class CitationsData:
         scaling: rows: a paper's words sum to one; unit: its length is one; standard: columns of mean 0, deviation 1.
         words: size of the vocabulary of the user's papers; 0 for one more than the largest index.
         positions: numbers a paper that say where it stands in the graph, for graph_transformer; 0 for none.
-        position_kind: random_walk: chance to be back after 1, 2, ... steps; laplacian: eigenvectors, cannot be served.
+        position_kind: random_walk: chance to be back after 1, 2, ... steps; laplacian: eigenvectors, to be sent along.
         fan_outs: neighbours drawn at each hop for a batch of papers, as 15 10; empty for the whole graph each step.
         judge_by: whether papers are judged in the whole graph, or by sampled neighbours, as a very large graph needs.
         block_nodes: papers of the graph called blocks.
@@ -181,6 +181,9 @@ def _check(options: CitationsData) -> None:
             raise BadInput(f"data.{name} out of range", wanted="0 or more", got=" ".join(map(str, values)))
     if options.judge_by == "sampled" and not options.fan_outs:
         raise BadInput("data.judge_by sampled", wanted="data.fan_outs beside it", got="none")
+    if options.judge_by == "sampled" and options.positions:
+        wanted = "data.judge_by whole, or data.positions 0"
+        raise BadInput("data.positions are those of a whole graph", wanted=wanted, got="sampled")
 
 
 def _splits(known: Graph, parts: np.ndarray, options: CitationsData, about: Mapping[str, Any]) -> Splits:

@@ -36,18 +36,28 @@ def check(run: Run) -> None:
     """Refuse what cannot work before anything is read.
 
     Raises:
-        BadInput: a whole graph on several devices or with accumulation, sampling where all papers are needed.
+        BadInput: a whole graph on several devices, sampling where all papers are needed, options that are not the
+            user's to give or that contradict each other.
     """
-    whole = not run.data.fan_outs
-    if whole and run.fit.devices != 1:
-        wanted = "fit.devices 1, or data.fan_outs 15 10 to sample neighbours"
-        raise BadInput("fit.devices: a whole graph cannot be cut among devices", wanted=wanted, got=run.fit.devices)
+    whole, options, data = not run.data.fan_outs, run.model.options, run.data
+    if whole and run.fit.devices > 1:
+        raise cut_among_devices(run.fit.devices)
     if fit_of(run).consistency and not whole:
         wanted = "fit.consistency 0, or no data.fan_outs"
         raise BadInput("fit.consistency compares all papers of the graph", wanted=wanted, got="sampled neighbours")
-    if run.model.options.get("outputs"):
+    if options.get("outputs"):
         wanted = "none: there is one output a class"
-        raise BadInput("model.outputs is given by the data", wanted=wanted, got=run.model.options["outputs"])
+        raise BadInput("model.outputs is given by the data", wanted=wanted, got=options["outputs"])
+    if "positions" in options and options["positions"] != (data.position_kind if data.positions else "none"):
+        wanted = "model.positions as data.position_kind beside data.positions above 0, or none and 0"
+        got = f"{options['positions']} beside {data.positions} of {data.position_kind}"
+        raise BadInput("model.positions are not those of the data", wanted=wanted, got=got)
+
+
+def cut_among_devices(devices: int) -> BadInput:
+    """What is told of a whole graph on several devices."""
+    wanted = "one device, or data.fan_outs 15 10 to sample neighbours"
+    return BadInput("fit.devices: a whole graph cannot be cut among devices", wanted=wanted, got=devices)
 
 
 DOMAIN = Domain(

@@ -8,7 +8,7 @@ from data.citations import CitationsData
 from pipelines.citations.fit import CitationsFit
 from pipelines.run import Model, Run
 
-WHOLE = 1_000_000  # papers a step: all there are to learn from
+WHOLE = 10_000  # papers a step: all that there are to learn from in any graph that is taken whole
 
 
 def _recipe(

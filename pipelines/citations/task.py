@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 import arch
 from arch.graph import Graph, graph_inputs
 from data.splits import Rows
+from pipelines.citations import cut_among_devices
 from pipelines.citations.baselines import baselines
 from pipelines.citations.figures import figures
 from pipelines.citations.objective import objective
@@ -37,7 +39,14 @@ class Asked(NamedTuple):
 
 
 def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], Asked]:
-    """The graph's arrays, the papers that are asked for, and what a builder makes of them."""
+    """The graph's arrays, the papers that are asked for, and what a builder makes of them.
+
+    Raises:
+        BadInput: a whole graph on several devices.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1 and not run.data.fan_outs:  # every GPU there is, or several workers: not known any earlier
+        raise cut_among_devices(replicas)
     made, graph = graph_inputs(meta["words"], words=meta["form"] == "words", positions=meta["positions"])
     node = keras.Input((), dtype="int32", name="node")
     return {**made, "node": node}, Asked(graph, node, len(meta["classes"]))

@@ -122,8 +122,9 @@ def test_a_run_is_recorded_drawn_and_exported_beside_its_baselines(trained):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fit": {"devices": 2}}, "fit.devices: a whole graph cannot be cut among devices; wanted fit.devices 1, or"),
-        ({"fit": {"devices": 0}}, "fit.devices: a whole graph cannot be cut among devices"),
+        ({"fit": {"devices": 2}}, "fit.devices: a whole graph cannot be cut among devices; wanted one device, or"),
+        ({"model": {"positions": "laplacian"}, "data": {"positions": 5}}, "model.positions are not those of the data"),
+        ({"model": {"positions": "random_walk"}}, "model.positions are not those of the data"),
         ({"fit": {"consistency": 1.0}, "data": {"fan_outs": (5, 5)}}, "fit.consistency compares all papers"),
         ({"model": {"outputs": 5}}, "model.outputs is given by the data"),
     ],
@@ -161,6 +162,7 @@ TWO_DEVICES = """
 import json, sys
 from dataclasses import replace
 import keras, numpy as np
+from data.errors import BadInput
 from pipelines import engine
 from pipelines.citations import DOMAIN
 from tests.integration.test_citations import BLOCKS, FIT
@@ -173,7 +175,12 @@ def weights(devices):
     fitted = engine.fit(engine.prepare(own, DOMAIN.task, splits), own, DOMAIN.task, splits)
     return np.concatenate([keras.ops.convert_to_numpy(w).ravel() for w in fitted.model.weights])
 two, one, again = weights(2), weights(1), weights(2)
-print(json.dumps({"apart": float(np.abs(two - one).max()), "same": bool((two == again).all()), "size": len(one)}))
+told = {"apart": float(np.abs(two - one).max()), "same": bool((two == again).all()), "size": len(one)}
+try:
+    engine.prepare(run.with_(data=BLOCKS, fit=replace(run.fit, devices=2)), DOMAIN.task, DOMAIN.load(BLOCKS, 0))
+except BadInput as error:
+    told["refused"] = str(error)
+print(json.dumps(told))
 """
 
 
@@ -183,6 +190,7 @@ def test_two_devices_sample_the_same_neighbours_and_give_the_weights_of_one():
     assert told["size"] > 700
     assert told["same"]
     assert told["apart"] < 1e-6  # sums of two halves in place of one whole
+    assert told["refused"].startswith("fit.devices: a whole graph cannot be cut among devices")
 
 
 # ----------------------------------------------------------------------------------------------------------- objective

@@ -633,6 +633,7 @@ def test_a_missing_file_of_planetoid_is_named(tmp_path: Path) -> None:
         ({"fan_outs": (15, -1)}, "data.fan_outs out of range; wanted 0 or more, got 15 -1"),
         ({"positions": -1}, "data.positions out of range"),
         ({"judge_by": "sampled"}, "data.judge_by sampled; wanted data.fan_outs beside it"),
+        ({"judge_by": "sampled", "fan_outs": (5,), "positions": 3}, "data.positions are those of a whole graph"),
         ({"name": "blocks", "block_citations": 10**6}, "data.block_citations out of range; wanted 1 to 124,875"),
         ({"name": "blocks", "block_classes": 1}, "data.block_classes out of range"),
         ({"name": "blocks", "block_mixing": 1.5}, "data.block_mixing out of range"),
