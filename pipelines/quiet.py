@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging
 import os
 import sys
 import tempfile
@@ -23,10 +24,16 @@ def start_tensorflow() -> None:
 
         # An export that is loaded to be seen to answer cannot be trained on, which each of its kernels would tell.
         logging.getLogger("absl").setLevel(logging.ERROR)
+        tf.get_logger().addFilter(_is_worth_telling)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)  # several processes may share a GPU
         if os.environ.get("KERAS_BACKEND") == "jax":
             tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads data then, and would take all memory
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Folds, members and pieces of a large graph each have functions of their own to compile, and that is meant."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextmanager

@@ -50,16 +50,15 @@ def main(place: Path) -> None:
     from pipelines.quiet import start_tensorflow
 
     start_tensorflow()
-    import arch.ensemble  # noqa: F401, registers its layer
     from pipelines.domain import domain
     from pipelines.export import export
+    from pipelines.task import register_layers
 
     request = json.loads((place / "told.json").read_text())
     owner = domain(json.loads((place / "run.json").read_text())["domain"])
     run = read_run(place / "run.json", owner)
     task = owner.task
-    for member in run.members():
-        task.trunk(member)  # importing the builder registers the layers that the file names
+    register_layers(task, run)
     (_, splits), *_ = owner.members(run, owner.load(run.data, run.splits_by))
     model = keras.saving.load_model(place / "model.keras", compile=False)
     folder = Path(request["folder"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -106,3 +107,10 @@ def build(task: Task, run: Run, meta: Meta, name: str = "") -> keras.Model:
         raise BadInput(f"the architecture refuses: {error}") from error
     name = name or run.recipe.replace("-", "_") or run.model.builder
     return keras.Model(inputs, task.head(features, meta), name=name)
+
+
+def register_layers(task: Task, run: Run) -> None:
+    """Import whatever a saved model of this run names: the layers of its builders, and the ensembles'."""
+    import_module("arch.ensemble")
+    for member in run.members():
+        task.trunk(member)

@@ -34,11 +34,11 @@ def open_trained(domain: Domain, model: str) -> Trained:
     import keras
 
     from pipelines.run import run_of
+    from pipelines.task import register_layers
     from pipelines.verbs import find
 
     export = find(domain, model)
     run = run_of(export.metadata["run"], domain, str(export.folder))
-    for member in run.members():
-        domain.task.trunk(member)  # importing the builders registers the layers that the file names
+    register_layers(domain.task, run)
     (_, splits), *_ = domain.members(run, domain.load(run.data, run.splits_by))
     return Trained(export, keras.saving.load_model(export.folder / "model.keras", compile=False), splits)

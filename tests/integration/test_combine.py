@@ -1,6 +1,7 @@
 """Ensembles as runs: members on one split, one export that answers for all of them."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pipelines import combine, engine
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
 from pipelines.run import Model
+from pipelines.task import register_layers
 from pipelines.verbs import Served, evaluate, find
 
 from .conftest import events, small_run, train_in_process
@@ -85,3 +87,9 @@ def test_stacking_leaves_out_what_does_not_help(both):
 def test_an_ensemble_of_one_training_is_refused():
     with pytest.raises(BadInput, match="combine cannot work; wanted best, or several seeds or architectures, got mean"):
         small_run().with_(combine="mean")
+
+
+def test_a_process_that_only_loads_a_saved_ensemble_gets_its_layers(monkeypatch):
+    monkeypatch.delitem(sys.modules, "arch.ensemble")
+    register_layers(domain("genomics").task, small_run())
+    assert "arch.ensemble" in sys.modules
