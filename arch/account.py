@@ -15,6 +15,7 @@ from math import prod
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from arch.backward import plan
 from arch.counts import multiply_adds
@@ -147,8 +148,13 @@ def outline(build: Callable[[], keras.Model]) -> keras.Model:
     Args:
         build: makes the model.
     """
-    with keras.StatelessScope(initialize_variables=False):
-        return build()
+    waiting = "uninitialized_variables"
+    before = list(global_state.get_global_attribute(waiting, []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            return build()
+    finally:  # Keras, which has no public way to ask it not to, would fill them when the next scope ends: gigabytes
+        global_state.set_global_attribute(waiting, before)
 
 
 def account(model: keras.Model) -> Account:
