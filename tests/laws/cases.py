@@ -88,6 +88,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.dna.KMers": {"k": 3},
     "arch.dna.OneHotBases": {"masked": True},
     "arch.dna.ReverseComplement": {},
+    "arch.ensemble.Mixture": {"shares": (0.25, 0.75), "outputs": "values"},
     "arch.residual.PaddedShortcut": {"filters": 7, "strides": 3},
     "arch.sequences.SequenceConv1D": {"filters": 7, "kernel_size": (5,), "padding": "causal"},
     "arch.sequences.SequencePool": {"kind": "max"},
