@@ -1,7 +1,6 @@
 """Ensembles as runs: members on one split, one export that answers for all of them."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,9 @@ from pipelines import combine, engine
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
 from pipelines.run import Model
-from pipelines.task import register_layers
 from pipelines.verbs import Served, evaluate, find
 
-from .conftest import events, small_run, train_in_process
+from .conftest import events, python, small_run, train_in_process
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +87,15 @@ def test_an_ensemble_of_one_training_is_refused():
         small_run().with_(combine="mean")
 
 
-def test_a_process_that_only_loads_a_saved_ensemble_gets_its_layers(monkeypatch):
-    monkeypatch.delitem(sys.modules, "arch.ensemble")
-    register_layers(domain("genomics").task, small_run())
-    assert "arch.ensemble" in sys.modules
+def test_a_process_that_only_loads_a_saved_ensemble_gets_its_layers():
+    code = (
+        "import sys\n"
+        "from pipelines.domain import domain\n"
+        "from pipelines.task import register_layers\n"
+        "from tests.integration.conftest import small_run\n"
+        "before = 'arch.ensemble' in sys.modules\n"
+        "register_layers(domain('genomics').task, small_run())\n"
+        "print(before, 'arch.ensemble' in sys.modules)\n"
+    )
+    done = python("-c", code)
+    assert done.stdout.split() == ["False", "True"], done.stderr
