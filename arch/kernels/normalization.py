@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from arch.kernels.choice import fast, replicas
+from arch.kernels.moments import folded, fused, over_replicas, places_to_fold
 
 
 def _lacks_gradient_at_inference() -> bool:
@@ -102,79 +103,14 @@ def fused_batch_norm(
 
     channels = x.shape[-1]
     maps = x if len(x.shape) == 4 else tf.expand_dims(x, 1)
-    gamma = tf.ones([channels]) if gamma is None else gamma
-    beta = tf.zeros([channels]) if beta is None else beta
-    if moving is None and replicas() > 1:
-        y, mean, variance = _over_replicas(maps, gamma, beta, epsilon)
+    gamma = tf.ones([channels]) if gamma is None else tf.convert_to_tensor(gamma)  # a variable's value
+    beta = tf.zeros([channels]) if beta is None else tf.convert_to_tensor(beta)
+    if moving is not None:
+        y, mean, variance = fused(maps, gamma, beta, moving, epsilon)
     else:
-        y, mean, variance = _fused(maps, gamma, beta, moving, epsilon)
+        kernel = over_replicas if replicas() > 1 else folded if places_to_fold(maps) > 1 else fused
+        y, mean, variance = kernel(maps, gamma, beta, epsilon=epsilon)
     return y if len(x.shape) == 4 else tf.squeeze(y, 1), mean, variance
-
-
-def _fused(maps: Any, gamma: Any, beta: Any, moving: tuple[Any, Any] | None, epsilon: float) -> tuple[Any, Any, Any]:
-    """The operation itself, on (batch, height, width, channels)."""
-    import tensorflow as tf
-
-    mean, variance = ([], []) if moving is None else map(keras.ops.convert_to_tensor, moving)
-    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=maps, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=moving is None
-    )
-    return y, mean, variance if moving is not None else _biased(variance, maps)
-
-
-def _over_replicas(maps: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """Normalization by the moments of all replicas' batches together: one collective forward, one backward.
-
-    The fused operation gives each replica's moments, which are joined as Chan et al. 1983 join those of parts, and
-    normalizes by the joint ones. Its own gradient takes moments for constants; what flows through them is added.
-    """
-    import tensorflow as tf
-
-    replica = tf.distribute.get_replica_context()
-    mine = tf.cast(tf.size(maps) // maps.shape[-1], tf.float32)
-    _, mean, variance = _fused(tf.stop_gradient(maps), gamma, beta, None, epsilon)
-    rows, mean, variance = _joined(replica.all_gather(tf.stack([mine * tf.ones_like(mean), mean, variance])[None], 0))
-
-    @tf.custom_gradient
-    def normalize(x: Any, scale: Any, offset: Any) -> tuple[Any, Any]:
-        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-            direct, of_scale, of_offset, *_ = tf.raw_ops.FusedBatchNormGradV3(
-                y_backprop=upstream,
-                x=x,
-                scale=scale,
-                reserve_space_1=mean,
-                reserve_space_2=variance,
-                reserve_space_3=[],
-                epsilon=epsilon,
-                is_training=False,
-            )
-            sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.stack([of_scale, of_offset])) / rows
-            inverse = tf.math.rsqrt(variance + epsilon)
-            slope = scale * tf.square(inverse) * sums[0]
-            level = scale * inverse * sums[1] - slope * mean
-            return direct - tf.cast(slope, x.dtype) * x - tf.cast(level, x.dtype), of_scale, of_offset
-
-        return _fused(x, scale, offset, (mean, variance), epsilon)[0], gradient
-
-    return normalize(maps, gamma, beta), mean, variance
-
-
-def _joined(parts: Any) -> tuple[Any, Any, Any]:
-    """(parts, 3, channels) rows, means and biased variances to those of all rows, (channels,) each."""
-    import tensorflow as tf
-
-    rows, means, variances = tf.unstack(parts, num=3, axis=1)
-    total, no_nan = tf.reduce_sum(rows, 0), tf.math.multiply_no_nan  # an empty replica has NaN for moments
-    mean = tf.reduce_sum(no_nan(means, rows), 0) / total
-    return total, mean, tf.reduce_sum(no_nan(variances + tf.square(means - mean), rows), 0) / total
-
-
-def _biased(variance: Any, x: Any) -> Any:
-    """Undo Bessel's correction, which the fused operation applies (with n - 1 taken as 1 for a single row)."""
-    import tensorflow as tf
-
-    rows = tf.cast(tf.reduce_prod(tf.shape(x, out_type=tf.int64)[:-1]), variance.dtype)
-    return variance * (tf.maximum(rows - 1.0, 1.0) / rows)
 
 
 def _global_moments(x: Any, mask: Any, axes: list[int]) -> tuple[Any, Any]:
