@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 from arch import GRAPHS, builder
-from arch.variants import attention, graphs, mobile, plain, recurrent, residual
+from arch.variants import attention, equivariant, graphs, mobile, plain, recurrent, residual
 from arch.variants.published import Variant
 
 __all__ = ["VARIANTS", "Variant", "model", "symbols", "variant"]
@@ -18,6 +19,7 @@ VARIANTS: dict[str, Variant] = {
     **mobile.VARIANTS,
     **attention.VARIANTS,
     **recurrent.VARIANTS,
+    **equivariant.VARIANTS,
     **graphs.VARIANTS,
 }
 
@@ -56,6 +58,7 @@ def model(chosen: Variant) -> Any:
 
     from arch.heads import HEADS
 
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 50_000))  # Keras walks a graph by recursion, some calls a layer
     inputs, argument = symbols(chosen.builder, chosen.input_shape)
     outputs = builder(chosen.builder)(argument, **chosen.options)
     if chosen.head != "none":

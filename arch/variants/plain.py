@@ -24,7 +24,11 @@ def _cifar_vgg(blocks: tuple[int, ...], parameters: int) -> Variant:
 
 
 def _densenet(
-    blocks: tuple[int, ...], growth_rate: int, parameters: int, multiply_adds: int, table: str = "table 1"
+    blocks: tuple[int, ...],
+    growth_rate: int,
+    parameters: int | None = None,
+    multiply_adds: int | None = None,
+    table: str = "table 1",
 ) -> Variant:
     options: dict[str, Any] = {
         "blocks": blocks,
@@ -68,6 +72,7 @@ VARIANTS: dict[str, Variant] = {
     "densenet161": _densenet((6, 12, 36, 24), 48, 28681000, 7727907072, "as torchvision builds it"),
     "densenet169": _densenet((6, 12, 32, 32), 32, 14149480, 3359843328),
     "densenet201": _densenet((6, 12, 48, 32), 32, 20013928, 4291365888),
+    "densenet264": _densenet((6, 12, 64, 48), 32),
     "densenet40_12": _cifar_densenet(40, 12, 1019722),
     "densenet100_12": _cifar_densenet(100, 12, None),
     "densenet_bc100_12": _cifar_densenet_bc(100, 12, 769162),

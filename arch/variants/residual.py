@@ -1,14 +1,17 @@
 """Residual networks by their papers' names.
 
 Exact figures are those of the papers' networks as torchvision 0.29 and timm 1.0 build them, counted on shapes alone.
+Where a paper prints millions only, `tests/laws/test_published.py` compares those.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from arch.variants.published import Variant, cifar, imagenet
 
+_A: dict[str, Any] = {"shortcut": "padding"}
 _50, _101, _152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
 
 
@@ -28,11 +31,11 @@ def _resnext(
 
 def _cifar_resnet(depth: int, parameters: int, multiply_adds: int | None = None, **options: Any) -> Variant:
     """Depth 6 n + 2 with option A shortcuts, He et al. 2016, section 4.2."""
-    options = {"blocks": ((depth - 2) // 6,) * 3, "shortcut": "padding", **options}
+    options = {"blocks": ((depth - 2) // 6,) * 3, **_A, **options}
     return cifar("resnet", "He 2016, section 4.2", parameters, multiply_adds, **options)
 
 
-def _wide_resnet(depth: int, widen: int, parameters: int, multiply_adds: int | None = None) -> Variant:
+def _wide_resnet(depth: int, widen: int, parameters: int | None = None, multiply_adds: int | None = None) -> Variant:
     blocks = ((depth - 4) // 6,) * 3
     return cifar("wide_resnet", "Zagoruyko 2016, table 4", parameters, multiply_adds, blocks=blocks, widen=widen)
 
@@ -67,9 +70,26 @@ VARIANTS: dict[str, Variant] = {
     "cifar_resnet18": cifar(
         "resnet", "He 2016, a 3x3 stem and no max pooling", 11173962, 555422720, blocks=(2, 2, 2, 2), width=64
     ),
+    # the plain network of the same paper: no shortcuts, and as many weights, since shortcuts by padding have none
+    "cifar_plain20": _cifar_resnet(20, 269722, 40550000, shortcut="none"),
+    "cifar_plain56": _cifar_resnet(56, 853018, 125490000, shortcut="none"),
+    "stochastic_depth110": replace(_cifar_resnet(110, 1727962, drop_path=0.5), source="Huang 2016, section 4"),
+    "preact_resnet110": cifar("resnet", "He 2016b, table 2", 1727962, blocks=(18,) * 3, block="preact_basic", **_A),
     "preact_resnet164": cifar("resnet", "He 2016b, table 4", 1703258, blocks=(18,) * 3, block="preact_bottleneck"),
+    "preact_resnet1001": cifar("resnet", "He 2016b, table 4", blocks=(111,) * 3, block="preact_bottleneck"),
+    "wide_resnet40_1": _wide_resnet(40, 1),
+    "wide_resnet40_2": _wide_resnet(40, 2),
+    "wide_resnet40_4": _wide_resnet(40, 4),
+    "wide_resnet40_8": _wide_resnet(40, 8),
+    "wide_resnet28_12": _wide_resnet(28, 12),
+    "wide_resnet22_8": _wide_resnet(22, 8),
+    "wide_resnet22_10": _wide_resnet(22, 10),
+    "wide_resnet16_10": _wide_resnet(16, 10),
     "wide_resnet16_8": _wide_resnet(16, 8, 10961370),
     "wide_resnet28_10": _wide_resnet(28, 10, 36479194, 5243000000),
+    "shake_shake26_2x32d": cifar("shake_shake", "Gastaldi 2017, table 1", width=32),
+    "shake_shake26_2x64d": cifar("shake_shake", "Gastaldi 2017, table 1", width=64),
+    "shake_shake26_2x96d": cifar("shake_shake", "Gastaldi 2017, table 1", width=96),
     "resnext29_8x64d": cifar("resnext", "Xie 2017, table 7", 34426698, cardinality=8, group_width=64),
     "resnext29_16x64d": cifar("resnext", "Xie 2017, table 7", 68155210, cardinality=16, group_width=64),
 }

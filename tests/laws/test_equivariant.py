@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arch import builder
-from arch.account import account
+from arch.account import account, outline
 from arch.cnn import cnn
 from arch.laws import equivariance_error, permute, receptive_field, shift, turn_points
 from arch.planar_groups import (
@@ -23,6 +23,7 @@ from arch.planar_groups import (
 from arch.spherical import coupling, harmonics, paths, turned
 from arch.steerable import SteerableConv2D
 from arch.tensor_field import TensorFieldConv
+from arch.variants import VARIANTS, model
 
 # Sums of some hundred float32 products in another order: a few units in the seventh digit.
 PLANAR, SPATIAL = 1e-5, 1e-4
@@ -125,18 +126,9 @@ def test_maps_move_with_the_picture_away_from_borders(name):
     assert error.worst <= PLANAR
 
 
-@pytest.mark.parametrize(("group", "widths", "millions"), [("p4", (48, 96), 1.37), ("p4m", (32, 64), 1.22)])
-def test_all_convolutional_networks_have_the_published_sizes(group, widths, millions):
-    first, second = widths  # Cohen and Welling 2016, table 2; 96 / 2 and about 96 / sqrt(8) filters
-    made = network(
-        (32, 32, 3),
-        builder("group_cnn"),
-        group=group,
-        widths=(first,) * 3 + (second,) * 5 + (10,),
-        pointwise=2,
-        pool_after=(3, 6),
-    )
-    assert round(account(made).parameters / 1e6, 2) == millions
+@pytest.mark.parametrize(("name", "millions"), [("p4_all_cnn", 1.37), ("p4m_all_cnn", 1.22)])
+def test_all_convolutional_networks_have_the_published_sizes(name, millions):
+    assert round(account(outline(lambda: model(VARIANTS[name]))).parameters / 1e6, 2) == millions  # table 2
 
 
 def smooth_pictures(angle, count=3, side=33):
