@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from arch.blocks import activation, require, require_one_of, require_positive, require_rate
+from arch.blocks import activation, require, require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.softmax import attend, edge_softmax
@@ -143,13 +143,11 @@ def gat(
     Source: Velickovic et al. 2018, "Graph attention networks", section 2; v2 of Brody, Alon and Yahav 2022, "How
         attentive are graph attention networks?", equation 7, with one matrix for sources and one for targets.
     """
-    require_graph("gat", inputs)
+    require_graph("gat", inputs, outputs, dropout)
     require_positive("gat", "widths", widths)
     require_positive("gat", "heads", heads)
     require_positive("gat", "output_heads", output_heads)
-    require(outputs >= 0, "gat", "outputs must be at least 0", outputs)
     require_one_of("gat", "version", version, ("v1", "v2"))
-    require_rate("gat", "dropout", dropout)
     x: Any = inputs.features
     how: dict[str, Any] = {"version": version, "self_loops": self_loops, "dropout": dropout}
     for index, units in enumerate(widths):

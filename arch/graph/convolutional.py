@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import keras
 
-from arch.blocks import activation, require, require_one_of, require_positive, require_rate
+from arch.blocks import activation, require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, Words, require_graph
 from arch.graph.propagation import NORMS, Bias, Propagate, normalize
@@ -49,10 +49,8 @@ def gcn(
     Source: Kipf and Welling 2017, "Semi-supervised classification with graph convolutional networks", equation 2. The
         product with A or with W goes first, whichever leaves fewer columns for the other.
     """
-    require_graph("gcn", inputs)
+    require_graph("gcn", inputs, outputs, dropout)
     require_positive("gcn", "widths", widths)
-    require(outputs >= 0, "gcn", "outputs must be at least 0", outputs)
-    require_rate("gcn", "dropout", dropout)
     require_one_of("gcn", "norm", norm, NORMS)
     adjacency, x = normalize(inputs, norm, self_loops), inputs.features
     for index, units in enumerate(widths):

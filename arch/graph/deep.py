@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import keras
 
-from arch.blocks import activation, require, require_one_of, require_positive, require_rate
+from arch.blocks import activation, require, require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.propagation import NORMS, Propagate, normalize
@@ -68,13 +68,11 @@ def gcnii(
 
     Source: Chen et al. 2020, "Simple and deep graph convolutional networks", equation 5.
     """
-    require_graph("gcnii", inputs)
+    require_graph("gcnii", inputs, outputs, dropout)
     require_positive("gcnii", "width", width)
     require_positive("gcnii", "depth", depth)
     require(0.0 <= initial <= 1.0, "gcnii", "initial must be in [0, 1]", initial)
     require(0.0 <= identity <= 1.7, "gcnii", "identity must be in [0, 1.7]", identity)  # b at most 1 in the first layer
-    require(outputs >= 0, "gcnii", "outputs must be at least 0", outputs)
-    require_rate("gcnii", "dropout", dropout)
     require_one_of("gcnii", "norm", norm, NORMS)
     adjacency = normalize(inputs, norm, True)
     x = first = linear(drop(inputs.features, dropout, name="dropout"), width, activation="relu", name="embed")

@@ -160,12 +160,10 @@ def appnp(
     Source: Gasteiger, Bojchevski and Guennemann 2019, "Predict then propagate: graph neural networks meet personalized
         PageRank", equations 4 and 5.
     """
-    require_graph("appnp", inputs)
+    require_graph("appnp", inputs, outputs, dropout)
     require_positive("appnp", "widths", widths)
     require_positive("appnp", "steps", steps)
     require(0.0 < teleport <= 1.0, "appnp", "teleport must be above 0 and at most 1", teleport)
-    require(outputs >= 0, "appnp", "outputs must be at least 0", outputs)
-    require_rate("appnp", "dropout", dropout)
     require_one_of("appnp", "norm", norm, NORMS)
     x, adjacency = dense_network(inputs.features, widths, dropout), normalize(inputs, norm, True)
     if not outputs:
@@ -211,12 +209,11 @@ def grand(
         first product goes before the propagation, which thus carries widths[0] columns and not all features; so the
         input dropout, too, falls on the features of single nodes and not on the averages.
     """
-    require_graph("grand", inputs)
+    require_graph("grand", inputs, outputs, dropout)
     require_positive("grand", "widths", widths)
     require(order >= 0, "grand", "order must be at least 0", order)
-    require(outputs >= 0, "grand", "outputs must be at least 0", outputs)
-    for option, rate in (("drop_node", drop_node), ("input_dropout", input_dropout), ("dropout", dropout)):
-        require_rate("grand", option, rate)
+    require_rate("grand", "drop_node", drop_node)
+    require_rate("grand", "input_dropout", input_dropout)
     require_one_of("grand", "norm", norm, NORMS)
     x = drop(drop_nodes(inputs.features, drop_node, name="drop_nodes"), input_dropout, name="input_dropout")
     x = linear(x, widths[0], use_bias=False, name="layer0")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from arch.blocks import require, require_positive
+from arch.blocks import require, require_positive, require_rate
 
 
 class Words(NamedTuple):
@@ -81,6 +81,8 @@ def graph_inputs(
     return made, Graph(features, made["edges"], made["weights"], made.get("positions"), made.get("edge_features"))
 
 
-def require_graph(who: str, inputs: Any) -> None:
-    """Raise unless a builder was given a graph."""
+def require_graph(who: str, inputs: Any, outputs: int, dropout: float) -> None:
+    """Raise unless a builder was given a graph, and what every graph builder takes besides can work."""
     require(isinstance(inputs, Graph), who, "inputs must be an arch.graph.Graph", type(inputs).__name__)
+    require(outputs >= 0, who, "outputs must be at least 0", outputs)
+    require_rate(who, "dropout", dropout)

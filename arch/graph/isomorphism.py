@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from arch.blocks import activation, batch_norm, require, require_positive, require_rate
+from arch.blocks import activation, batch_norm, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.propagation import Propagate, normalize
@@ -59,10 +59,8 @@ def gin(
     Source: Xu et al. 2019, "How powerful are graph neural networks?", equation 4.1 and section 7. The first product
         goes before the sum, which thus carries the layer's units and not all features.
     """
-    require_graph("gin", inputs)
+    require_graph("gin", inputs, outputs, dropout)
     require_positive("gin", "widths", widths)
-    require(outputs >= 0, "gin", "outputs must be at least 0", outputs)
-    require_rate("gin", "dropout", dropout)
     adjacency, x = normalize(inputs, "none", False), drop(inputs.features, dropout, name="dropout")
     for index, units in enumerate(widths):
         name = f"layer{index}"

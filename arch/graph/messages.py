@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from arch.blocks import require, require_one_of, require_positive, require_rate
+from arch.blocks import require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.propagation import inverse
@@ -143,13 +143,11 @@ def message_passing(
     Source: Gilmer et al. 2017, "Neural message passing for quantum chemistry", section 2 (the scheme), with the
         messages of Battaglia et al. 2016 (both ends and the edge through a dense layer); update of Li et al. 2016.
     """
-    require_graph("message_passing", inputs)
+    require_graph("message_passing", inputs, outputs, dropout)
     require_positive("message_passing", "width", width)
     require_positive("message_passing", "depth", depth)
     require_one_of("message_passing", "aggregate", aggregate, AGGREGATES)
     require_one_of("message_passing", "update", update, ("gru", "dense"))
-    require_rate("message_passing", "dropout", dropout)
-    require(outputs >= 0, "message_passing", "outputs must be at least 0", outputs)
     x = linear(drop(inputs.features, dropout, name="dropout"), width, activation="relu", name="embed")
     for index in range(depth):
         name = f"round{index}"

@@ -29,8 +29,8 @@ class Normalize(keras.layers.Layer):
         norm: `symmetric`, `random_walk` or `none`.
         self_loops: whether the identity is added.
 
-    Source: Kipf and Welling 2017, section 2.2; in and out degrees of directed graphs as in Satuluri and
-        Parthasarathy 2011.
+    Source: Kipf and Welling 2017, section 2.2; of a directed graph the degrees at both ends of an edge are different
+        ones, that of its target and that of its source.
     """
 
     def __init__(self, norm: str = "symmetric", self_loops: bool = True, **kwargs: Any) -> None:

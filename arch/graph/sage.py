@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from arch.blocks import activation, require, require_one_of, require_positive, require_rate
+from arch.blocks import activation, require_one_of, require_positive
 from arch.graph.features import dense, drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.messages import Aggregate
@@ -126,30 +126,28 @@ def graphsage(
         section 3.3. A product with the concatenation of both is the sum of two; the mean is taken behind the product;
         the lstm, too, reads a dense layer of each neighbour.
     """
-    require_graph("graphsage", inputs)
+    require_graph("graphsage", inputs, outputs, dropout)
     require_positive("graphsage", "widths", widths)
     require_positive("graphsage", "neighbours", neighbours)
-    require(outputs >= 0, "graphsage", "outputs must be at least 0", outputs)
     require_one_of("graphsage", "aggregator", aggregator, AGGREGATORS)
-    require_rate("graphsage", "dropout", dropout)
     adjacency = normalize(inputs, "random_walk", False) if aggregator == "mean" else []
-    x: Any = inputs.features
-    for index, units in enumerate((*widths, outputs) if outputs else widths):
-        name, last = f"layer{index}", index == len(widths)
-        options: dict[str, Any] = {"dtype": "float32"} if last else {}
+
+    def layer(x: Any, units: int, name: str, **options: Any) -> keras.KerasTensor:
         x = drop(x, dropout, name=f"{name}_dropout")
-        own = linear(x, units, name=f"{name}_self", **options)
         if adjacency:
             heard = linear(x, units, use_bias=False, name=f"{name}_neighbours", **options)
             heard = Propagate(name=f"{name}_mean", **options)([heard, *adjacency])
         else:
             heard = _SUMMARIES[aggregator](x, inputs, units, neighbours, name)
             heard = linear(heard, units, use_bias=False, name=f"{name}_neighbours", **options)
-        x = keras.layers.Add(name=f"{name}_add", **options)([own, heard])
-        if not last:
-            x = activation(x, name=f"{name}_relu")
-            x = UnitLength(name=f"{name}_unit")(x) if unit_length else x
-    return x
+        own = linear(x, units, name=f"{name}_self", **options)
+        return keras.layers.Add(name=f"{name}_add", **options)([own, heard])
+
+    x: Any = inputs.features
+    for index, units in enumerate(widths):
+        x = activation(layer(x, units, f"layer{index}"), name=f"layer{index}_relu")
+        x = UnitLength(name=f"layer{index}_unit")(x) if unit_length else x
+    return layer(x, outputs, "outputs", dtype="float32") if outputs else x
 
 
 def _max(x: Any, graph: Graph, units: int, length: int, name: str) -> keras.KerasTensor:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from arch.blocks import activation, require, require_one_of, require_positive, require_rate
+from arch.blocks import activation, require, require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.propagation import Bias, normalize, step
@@ -99,18 +99,19 @@ def cheb(
     Source: Defferrard, Bresson and Vandergheynst 2016, "Convolutional neural networks on graphs with fast localized
         spectral filtering", section 2.1, with 2 for the greatest eigenvalue, which it never exceeds.
     """
-    require_graph("cheb", inputs)
+    require_graph("cheb", inputs, outputs, dropout)
     require_positive("cheb", "widths", widths)
     require(order >= 0, "cheb", "order must be at least 0", order)
     require_one_of("cheb", "basis", basis, BASES)
-    require(outputs >= 0, "cheb", "outputs must be at least 0", outputs)
-    require_rate("cheb", "dropout", dropout)
-    adjacency, x = normalize(inputs, "symmetric", False), inputs.features
-    for index, units in enumerate((*widths, outputs) if outputs else widths):
-        name, last = f"layer{index}", index == len(widths)
-        options: dict[str, Any] = {"dtype": "float32"} if last else {}
-        x = linear(drop(x, dropout, name=f"{name}_dropout"), units * (order + 1), use_bias=False, name=name, **options)
+    adjacency = normalize(inputs, "symmetric", False)
+
+    def layer(x: Any, units: int, name: str, **options: Any) -> keras.KerasTensor:
+        x = drop(x, dropout, name=f"{name}_dropout")
+        x = linear(x, units * (order + 1), use_bias=False, name=name, **options)
         x = PolynomialFilter(order, basis, name=f"{name}_filter", **options)([x, *adjacency])
-        x = Bias(name=f"{name}_bias", **options)(x)
-        x = x if last else activation(x, name=f"{name}_relu")
-    return x
+        return Bias(name=f"{name}_bias", **options)(x)
+
+    x: Any = inputs.features
+    for index, units in enumerate(widths):
+        x = activation(layer(x, units, f"layer{index}"), name=f"layer{index}_relu")
+    return layer(x, outputs, "outputs", dtype="float32") if outputs else x

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from arch.blocks import require, require_one_of, require_positive, require_rate
+from arch.blocks import require, require_one_of, require_positive
 from arch.graph.features import drop, linear
 from arch.graph.inputs import Graph, require_graph
 from arch.graph.softmax import attend, edge_softmax
@@ -132,14 +132,12 @@ def graph_transformer(
         normalization before each part instead of behind it; walks of Dwivedi et al. 2022, equation 4.
     """
     who = "graph_transformer"
-    require_graph(who, inputs)
+    require_graph(who, inputs, outputs, dropout)
     for option, value in (("width", width), ("depth", depth), ("heads", heads), ("expansion", expansion)):
         require_positive(who, option, value)
     require(width % heads == 0, who, f"width must be a multiple of heads ({heads})", width)
     require_one_of(who, "positions", positions, POSITIONS)
     require(positions == "none" or inputs.positions is not None, who, f"inputs must have {positions} positions", None)
-    require_rate(who, "dropout", dropout)
-    require(outputs >= 0, who, "outputs must be at least 0", outputs)
     x = linear(drop(inputs.features, dropout, name="dropout"), width, name="embed")
     if positions != "none":
         x = keras.layers.Add(name="positions_add")([x, _embed_positions(inputs.positions, width, positions)])
