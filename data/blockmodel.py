@@ -118,7 +118,7 @@ def _words(labels: np.ndarray, classes: int, vocabulary: int, rng: np.random.Gen
     drawn.sort(axis=1)
     kept = np.ones(drawn.shape, bool)
     kept[:, 1:] = drawn[:, 1:] != drawn[:, :-1]
-    starts = np.zeros(len(labels) + 1, np.int64)
+    starts = np.zeros(len(labels) + 1, np.int32)
     np.cumsum(kept.sum(axis=1), out=starts[1:])
     indices = drawn[kept]
     return csr_array((np.ones(len(indices), np.float32), indices, starts), shape=(len(labels), vocabulary))

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from data.citation_sources import table_in
-from data.citations import CitationsData, read_graph
+from data.citations import CitationsData, for_serving, read_graph
 from data.errors import BadInput
-from data.features import Features, scaled
+from data.features import Features
 from data.graph_inputs import whole
 from data.graphs import UNKNOWN, Graph
 from data.papers import parse_words, read_columns
@@ -46,27 +46,37 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     if CITES in first.header:
         yield from _new_papers(papers, metadata)
         return
-    known = _graph(papers, metadata)
-    yield read_table(papers), {**sent_features(known.features), "edges": known.edges}
+    known, shared = _sendable(papers, metadata)
+    places = {"positions": shared["eigenvectors"]} if "eigenvectors" in shared else {}
+    yield read_table(papers), {**sent_features(known.features), "edges": known.edges, **places}
 
 
 def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
-    """A labelled graph for a model that is already trained: its classes, its features; every labelled paper is judged.
+    """A labelled graph for the served function of a trained model: its classes, its features.
+
+    Returns:
+        Every labelled paper; beside them the graph, its features as they were read.
 
     Raises:
         BadInput: with file, line and column; a label that the model does not know.
     """
-    known = _graph(_papers_of(path), metadata)
+    known, shared = _sendable(_papers_of(path), metadata)
     papers = np.flatnonzero(known.labels != UNKNOWN).astype(np.int32)
     if not len(papers):
         raise BadInput("no labelled paper", wanted="labels to judge by", where=path)
-    labels = _known_labels(known, metadata["classes"], papers)
-    options, facts = _options(metadata), metadata["data"]
-    statistics = tuple(np.array(facts[name], np.float32) for name in ("mean", "deviation")) if "mean" in facts else None
-    features = scaled(known.features, options.scaling, statistics=statistics)  # type: ignore[arg-type]
-    places = positions(known.edges, known.nodes, options.positions, options.position_kind)
-    shared = {**whole(features, known.edges, places), "ids": known.ids.astype(str), "unscaled": known.features}
-    return Rows({"node": papers, "label": labels}, shared)
+    return Rows({"node": papers, "label": _known_labels(known, metadata["classes"], papers)}, shared)
+
+
+def _sendable(papers: str, metadata: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
+    """The user's graph, and the arrays of it that a client would send."""
+    known, options = _graph(papers, metadata), _options(metadata)
+    laplacian = options.positions if options.position_kind == "laplacian" else 0
+    places = positions(known.edges, known.nodes, laplacian, "laplacian")
+    return known, {
+        **whole(known.features, known.edges),
+        **for_serving(known, options, places),
+        "unscaled": known.features,
+    }
 
 
 def sent_features(features: Features) -> dict[str, Any]:

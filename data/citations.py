@@ -94,8 +94,8 @@ def load(options: CitationsData, seed: int) -> Splits:
 
     Returns:
         Splits of `node` (int32, the paper's index) and `label` (int32 class index) with the graph beside them: the same
-        arrays for every batch (`data.graph_inputs.whole`), or sampled around a batch; beside test also `ids`, and
-        `unscaled` features where columns are standardised. No label is in a graph. In meta:
+        arrays for every batch (`data.graph_inputs.whole`), or sampled around a batch; beside test also what serving
+        needs (`for_serving`). No label is in a graph. In meta:
         name, source, licence, unit, files, sha256 (of each file), classes, papers, edges, isolated, unlabelled, found
         (in the citations), form (words or columns), words (how many), scaling, direction, setting, positions,
         position_kind, judge_by, self_citations, fan_outs, split_rule; mean and deviation where columns are
@@ -125,6 +125,7 @@ def folds(options: CitationsData, k: int, *, seed: int, val_fraction: float = 0.
     Raises:
         BadInput: as `load`; more folds than papers of a class.
     """
+    _check(options)
     known, about = read_graph(options, seed)
     papers = np.flatnonzero(known.labels != UNKNOWN)
     labels = known.labels[papers]
@@ -164,7 +165,7 @@ def prepared(features: Features, scaling: Scaling, hidden: np.ndarray) -> tuple[
 
     Args:
         features: as read.
-        scaling: as in `data.graphs.scaled`.
+        scaling: as in `data.features.scaled`.
         hidden: (papers,) bool, those whose columns do not count for mean and deviation.
     """
     if scaling != "standard":
@@ -204,17 +205,24 @@ def _splits(known: Graph, parts: np.ndarray, options: CitationsData, about: Mapp
         papers = np.flatnonzero(parts == number).astype(np.int32)
         columns = {"node": papers, "label": known.labels[papers]}
         shared, around = view.beside(sampled=part == "train" or options.judge_by == "sampled")
-        rows[part] = Rows(columns, shared | (_for_serving(known, options) if part == "test" else {}), around)
+        shared = shared | (for_serving(known, options, shared.get("positions")) if part == "test" else {})
+        rows[part] = Rows(columns, shared, around)
         facts["rows"][part] = len(papers)
         facts["digest"][part] = digest(papers, known.labels[papers], view.digest)
     facts["class_counts"] = node_splits.summary(parts, known.labels, known.classes)
     return Splits(**rows, meta={**about, **_facts(known, options), **statistics, **facts})
 
 
-def _for_serving(known: Graph, options: CitationsData) -> dict[str, np.ndarray]:
-    """What no model takes, but a served one must know of the graph: ids, and features as they were read."""
+def for_serving(known: Graph, options: CitationsData, places: np.ndarray | None) -> dict[str, Any]:
+    """What no model takes, but a client sends or a served model must know of a graph.
+
+    Returns:
+        `ids` of the papers; `unscaled` features where scaling cannot be done twice; `eigenvectors`, the positions that
+        a served model does not make by itself.
+    """
     plain = {"unscaled": known.features} if options.scaling == "standard" else {}
-    return {"ids": known.ids.astype(str), **plain}
+    sent = {"eigenvectors": places} if places is not None and options.position_kind == "laplacian" else {}
+    return {"ids": known.ids.astype(str), **plain, **sent}
 
 
 def _facts(known: Graph, options: CitationsData) -> dict[str, Any]:

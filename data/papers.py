@@ -92,7 +92,7 @@ def parse_words(cells: Sequence[str], *, most: int, place: Callable[[int], str])
     tokens = list(chain.from_iterable(split))
     try:
         indices, values = _numbers(tokens)
-        fault = bool(len(indices)) and (indices.min() < 0 or indices.max() >= most)
+        fault = bool(len(indices)) and (indices.min() < 0 or indices.max() >= most or not np.isfinite(values).all())
     except (ValueError, OverflowError):
         fault = True
     if fault:
@@ -113,18 +113,23 @@ def _numbers(tokens: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _wrong_word(split: list[list[str]], most: int, place: Callable[[int], str]) -> BadInput:
-    """The first token that cannot be read."""
-    for row, tokens in enumerate(split):
-        for token in tokens:
-            try:
-                indices, _ = _numbers([token])
-            except (ValueError, OverflowError):
-                wanted = "indices of words, as 118 125, or with values, as 118:0.5"
-                return BadInput("not a word", wanted=wanted, got=repr(token), where=place(row))
-            if not 0 <= indices[0] < most:
-                what = "a negative word" if indices[0] < 0 else "a word beyond the vocabulary"
-                return BadInput(what, wanted=f"0 to {most - 1:,}", got=int(indices[0]), where=place(row))
-    raise AssertionError("no token is wrong")
+    """What is told of the first token that cannot be read."""
+    row, token = next((r, t) for r, tokens in enumerate(split) for t in tokens if not 0 <= _index(t) < most)
+    index = _index(token)
+    if np.isnan(index):
+        wanted = "indices of words, as 118 125, or with values, as 118:0.5"
+        return BadInput("not a word", wanted=wanted, got=repr(token), where=place(row))
+    what = "a negative word" if index < 0 else "a word beyond the vocabulary"
+    return BadInput(what, wanted=f"0 to {most - 1:,}", got=int(index), where=place(row))
+
+
+def _index(token: str) -> float:
+    """The index of a token, NaN where it is no word."""
+    try:
+        indices, values = _numbers([token])
+    except (ValueError, OverflowError):
+        return np.nan
+    return float(indices[0]) if np.isfinite(values[0]) else np.nan
 
 
 class _Papers:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from pipelines.task import Meta
 
 HASHES = 2**62
+BLOCK = 256  # papers from which walks are taken at a time
 WORD = r"[0-9]{1,9}(:[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?)?"
 
 
@@ -34,8 +35,10 @@ def read_words(texts: Any, size: int) -> tuple[Any, Any]:
         pairs = tf.strings.split(tokens, ":").to_tensor(default_value="1", shape=[None, 2])
     words = tf.strings.to_number(pairs[:, 0], tf.int64)
     known = refuse(words < size, papers, f"a word that the model does not know; wanted 0 to {size - 1}", words)
-    with tf.control_dependencies([known]):
-        return _summed(papers * size + words, tf.strings.to_number(pairs[:, 1], tf.float32), size)
+    values = tf.strings.to_number(pairs[:, 1], tf.float32)
+    finite = refuse(tf.math.is_finite(values), papers, "a value that is no finite number")
+    with tf.control_dependencies([known, finite]):
+        return _summed(papers * size + words, values, size)
 
 
 def _summed(cells: Any, values: Any, size: int) -> tuple[Any, Any]:
@@ -144,11 +147,18 @@ def walk_positions(edges: Any, papers: Any, count: int) -> Any:
     pairs = tf.stack([keys // papers, keys % papers], axis=1)
     degrees = tf.math.bincount(tf.cast(pairs[:, 1], tf.int32), minlength=tf.cast(papers, tf.int32), dtype=tf.float32)
     steps = tf.SparseTensor(pairs, 1.0 / tf.gather(degrees, pairs[:, 1]), [papers, papers])
-    walkers, found = tf.eye(tf.cast(papers, tf.int32)), []
-    for _ in range(count):
-        walkers = tf.sparse.sparse_dense_matmul(steps, walkers)
-        found.append(tf.linalg.diag_part(walkers))
-    return tf.stack(found, axis=1)
+
+    def block(first: Any) -> Any:
+        own = tf.minimum(first + tf.range(BLOCK, dtype=tf.int64), papers - 1)
+        walkers, found = tf.transpose(tf.one_hot(own, tf.cast(papers, tf.int32))), []
+        for _ in range(count):
+            walkers = tf.sparse.sparse_dense_matmul(steps, walkers)
+            found.append(tf.gather_nd(walkers, tf.stack([own, tf.range(BLOCK, dtype=tf.int64)], axis=1)))
+        return tf.stack(found, axis=1)
+
+    # Walks from all papers at once would take a matrix of papers by papers.
+    blocks = tf.map_fn(block, tf.range(0, papers, BLOCK), fn_output_signature=tf.TensorSpec([BLOCK, count]))
+    return tf.reshape(blocks, [-1, count])[:papers]
 
 
 def refuse(right: Any, owners: Any, what: str, got: Any = None, kind: str = "paper") -> Any:

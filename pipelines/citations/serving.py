@@ -44,7 +44,7 @@ def raw(rows: Rows) -> dict[str, Any]:
     arrays = rows.batch(np.arange(rows.size)) if isinstance(rows.around, Sampler) else rows.shared
     words = int(arrays["words"][:, 1].max(initial=0)) + 1 if "words" in arrays else 0
     features = rows.shared.get("unscaled", features_of(arrays, words))
-    places = {"positions": arrays["positions"]} if "positions" in arrays else {}
+    places = {"positions": rows.shared["eigenvectors"]} if "eigenvectors" in rows.shared else {}
     return {**sent_features(features), "edges": arrays["edges"].astype(np.int64), **places}
 
 

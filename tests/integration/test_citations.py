@@ -325,6 +325,8 @@ def test_papers_without_words_and_without_citations_are_answered(trained):
         (["-1", "1"], [[0, 1]], "paper 1: not a word"),
         (["0:1:1", "1"], [[0, 1]], "paper 1: not a word"),
         (["9" * 20, "1"], [[0, 1]], "paper 1: not a word"),
+        (["0:nan", "1"], [[0, 1]], "paper 1: not a word"),
+        (["0", "0 1:1e99"], [[0, 1]], "paper 2: a value that is no finite number"),
         (["0", "1"], [[0, 1], [0, 2]], "edge 2: an unknown paper; wanted indices of the papers sent, from 0, got 2"),
         (["0", "1"], [[-1, 1]], "edge 1: an unknown paper; wanted indices of the papers sent, from 0, got -1"),
     ],
@@ -419,10 +421,12 @@ SERVED = {
 @pytest.mark.parametrize("case", SERVED)
 def test_whatever_is_done_to_a_graph_is_done_in_the_served_function_too(case, tmp_path):
     data, changes, model = SERVED[case]
-    serving, got, wanted = serving_of(GCN.with_(data=replace(data or columns(tmp_path), **changes), model=model))
+    run = GCN.with_(data=replace(data or columns(tmp_path), **changes), model=model)
+    serving, got, wanted = serving_of(run)
+    sent = TASK.raw(load(run.data, run.seed).test)
     assert np.allclose(got, wanted, atol=1e-5)
     assert ("paper" in serving.others) == (case not in ("sampled", "eigenvectors"))
-    assert set(serving.example) == set(serving.inputs)
+    assert set(serving.example) == set(serving.inputs) == set(sent)
 
 
 def test_a_one_way_graph_for_a_model_of_symmetric_ones_is_refused(tmp_path):

