@@ -81,6 +81,11 @@ def _recurrent(use: Use) -> int | None:
     return use.shapes[0][1] * sum(prod(matrix.shape) for matrix in matrices if "bias" not in matrix.name)
 
 
+def _cell(use: Use) -> int:
+    """Every matrix once."""
+    return sum(prod(weight.shape) for weight in use.weights("trainable_weights") if "bias" not in weight.name)
+
+
 def _bidirectional(use: Use) -> int | None:
     ways = [multiply_adds(replace(use, layer=way)) for way in (use.layer.forward_layer, use.layer.backward_layer)]
     return None if None in ways else sum(way or 0 for way in ways)
@@ -115,5 +120,6 @@ _RULES: tuple[tuple[Any, Any], ...] = (
     (keras.layers.Bidirectional, _bidirectional),
     (keras.layers.TimeDistributed, _time_distributed),
     (keras.layers.RNN, _recurrent),
+    ((keras.layers.GRUCell, keras.layers.LSTMCell, keras.layers.SimpleRNNCell), _cell),
     (keras.layers.MultiHeadAttention, _attention),
 )

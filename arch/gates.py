@@ -51,6 +51,8 @@ class HighwaySum(keras.layers.Layer):
     Source: Srivastava et al. 2015, equation 3 and section 2.2.
     """
 
+    window = (1, 1)
+
     def __init__(self, bias: float = -2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.bias = bias

@@ -48,7 +48,7 @@ class Step:
         weights: bytes of weights.
         optimizer: bytes of its state.
         gradients: bytes of the weights' gradients.
-        update: bytes of temporary copies while weights are updated.
+        update: bytes of temporary copies while weights, and their averages, are updated.
         kept: bytes that the forward pass keeps for each example.
         busiest: bytes for each example at the fullest moment: what is kept still, and gradients of values.
     """
@@ -97,7 +97,7 @@ def training_step(
             segments is kept (Chen et al. 2016, "Training deep nets with sublinear memory cost").
         optimizer: key in `STATES`.
         ema: whether a running average of the weights is held.
-        accumulate: parts of the batch whose gradients are held until they are added.
+        accumulate: parts of the batch that are taken in turn; gradients so far wait while the next part's are made.
     """
     backward = plan(uses, half)
     held = alive_in_segments(backward) if checkpointed else alive(backward)
@@ -107,8 +107,8 @@ def training_step(
     return Step(
         weights=sum(_bytes(weight) for use in uses if use.first for weight in use.weights()) + half * whole // 2,
         optimizer=whole * (STATES[optimizer] + ema),
-        gradients=whole * accumulate,
-        update=_COPIES * max(trainable),
+        gradients=whole * min(accumulate, 2),
+        update=_COPIES * max(trainable) + ema * whole,
         kept=int(max(held)),
         busiest=int(busiest),
     )

@@ -27,6 +27,8 @@ class ShakeShake(keras.layers.Layer):
     Source: Gastaldi 2017, "Shake-Shake regularization", the variant "Shake-Shake-Image".
     """
 
+    window = (1, 1)
+
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
@@ -65,6 +67,8 @@ class Cutout(keras.layers.Layer):
 
     Source: DeVries and Taylor 2017, "Improved regularization of convolutional neural networks with cutout".
     """
+
+    window = (1, 1)
 
     def __init__(self, size: int, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -80,6 +80,8 @@ class Shifted(keras.layers.Layer):
     An axis of length 1 stays, so that a picture of height 1 is a sequence. No weights; the shape stays.
     """
 
+    window = (2, 1)
+
     def call(self, inputs: Any) -> Any:
         """Cut the first position off and put a zero behind the last."""
         sides = inputs.shape[1:-1]

@@ -77,6 +77,7 @@ class LocallyConnected(keras.layers.Layer):
     def __init__(self, filters: int, kernel_size: int, strides: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
+        self.window = (kernel_size, strides)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """One kernel and one bias a place."""

@@ -6,25 +6,24 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from arch import BUILDERS
 from arch.variants import VARIANTS
-from data.errors import BadInput
 from pipelines.cli import Answer, run_verb
+from pipelines.describe import describe
 from pipelines.domain import DOMAINS, domain
 from pipelines.exit_codes import DONE, FAILED
 from pipelines.flags import parse, with_command
-from pipelines.options import describe_builder, did_you_mean, options_dataclass
-from pipelines.quiet import start_tensorflow
+from pipelines.gallery import gallery
+from pipelines.options import describe_builder
 
 PROGRAM = "python -m pipelines"
 USAGE = f"""usage: {PROGRAM} VERB [...]
 
   list              domains, recipes, architectures and published variants
-  describe NAME     an architecture or a published variant: parameters, multiply-adds, memory, layer by layer
+  describe NAME     an architecture or a published variant, or two of them: parameters, multiply-adds, memory, laws
+  gallery           one page of all families with their equations, and their figures beside the published ones
   models            registered models and their champions
   doctor            mark runs whose process is gone as killed
   sync              mirror to MLflow what it has not got yet
@@ -43,23 +42,6 @@ class Json:
         json: print one JSON object on stdout, everything else on stderr.
     """
 
-    json: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """Flags of `describe`.
-
-    Attributes:
-        input: shape of one input without the batch, such as 224 224 3; the variant's own where empty.
-        classes: outputs of the head; the variant's own where 0.
-        batch_size: rows for which activation memory is told.
-        json: print one JSON object on stdout, everything else on stderr.
-    """
-
-    input: tuple[int, ...] = ()
-    classes: int = 0
-    batch_size: int = 1
     json: bool = False
 
 
@@ -86,40 +68,6 @@ def list_all(arguments: Sequence[str], program: str) -> Answer:
         for name, text in answer[title].items():
             print(f"  {name:<22}{text}")
     return None
-
-
-def describe(arguments: Sequence[str], program: str) -> Answer:
-    """An architecture's resources, from its shapes alone."""
-    words = [a for a in arguments[:1] if not a.startswith("-")]
-    if not words or words[0] not in {**BUILDERS, **VARIANTS}:
-        name = words[0] if words else ""
-        choices = [*BUILDERS, *VARIANTS]
-        raise BadInput(
-            f"describe: unknown architecture{did_you_mean(name, choices)}",
-            wanted="a name that `list` shows",
-            got=name or "nothing",
-        )
-    name = words[0]
-    variant = VARIANTS.get(name)
-    builder = describe_builder(variant.builder if variant else name)
-    kind = _describe_flags(builder, dict(variant.options) if variant else {})
-    flags = parse(kind, arguments[1:], f"{program} {name}", variant.source if variant else builder.summary)
-    shape = flags.shape.input or (variant.input_shape if variant else ())
-    if not shape:
-        raise BadInput(f"describe {name}: no input shape", wanted="--input, such as --input 60 4")
-    start_tensorflow()
-    from pipelines.describe import describe as resources
-
-    return resources(name, builder, dataclasses.asdict(flags.model), shape, flags.shape, variant)
-
-
-def _describe_flags(builder: Any, options: dict[str, Any]) -> type:
-    model = options_dataclass(builder.name, options)
-    fields = [
-        ("shape", Annotated[Shape, tyro.conf.OmitArgPrefixes], dataclasses.field(default=Shape())),
-        ("model", model, dataclasses.field(default_factory=model)),
-    ]
-    return dataclasses.make_dataclass("Describe", fields, frozen=True)
 
 
 def doctor(arguments: Sequence[str], program: str) -> Answer:
@@ -188,6 +136,7 @@ def _told(as_json: bool, answer: dict[str, Any], title: str, lines: Sequence[str
 VERBS = {
     "list": list_all,
     "describe": describe,
+    "gallery": gallery,
     "models": models,
     "doctor": doctor,
     "sync": sync,

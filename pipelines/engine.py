@@ -21,8 +21,10 @@ from data.errors import BadInput
 from data.splits import Rows, Splits
 from pipelines.checkpoint import Checkpoints, Position
 from pipelines.measures import MEASURES
+from pipelines.memory import check_memory
 from pipelines.optimizers import make_optimizer
-from pipelines.run import Fit, Run
+from pipelines.recalibration import Recalibrate
+from pipelines.run import Run
 from pipelines.signals import Signals
 from pipelines.task import Meta, Scores, Task, build
 
@@ -59,13 +61,16 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
     """Build the run's model in a process set up for it: determinism, number format, every random state.
 
     Raises:
-        BadInput: when devices, architecture, options and data do not fit each other.
+        BadInput: when devices, architecture, options and data do not fit each other, or a step the memory.
     """
     keras.config.set_dtype_policy(run.fit.precision)
     keras.utils.set_random_seed(run.seed)
     placement = backend().place(run.fit)
     with placement.scope():
-        return Prepared(_compiled(run, task, splits), placement)
+        model = _compiled(run, task, splits)
+    if not splits.train.shared and splits.train.around is None:  # what a graph takes does not grow with the rows
+        check_memory(model, run.fit, backend().room(placement))
+    return Prepared(model, placement)
 
 
 def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints, name: str = "") -> Fitted:
@@ -143,7 +148,7 @@ class _Fitting:
         self.run, self.task, self.splits, self.checkpoints = run, task, splits, checkpoints
         self.model = prepared.model
         self.steps = splits.train.steps(run.fit.batch_size)
-        self.callbacks = [*_keepers(run.fit, task), *callbacks]
+        self.callbacks = [*_keepers(run, task, splits.train), *callbacks]
         self.listeners = keras.callbacks.CallbackList(
             self.callbacks, model=self.model, epochs=run.fit.epochs, steps=self.steps, rows=splits.train.size
         )
@@ -223,11 +228,13 @@ class _Fitting:
             self.loop.put_back(found.totals)
 
 
-def _keepers(fit: Fit, task: Task) -> list[keras.callbacks.Callback]:
+def _keepers(run: Run, task: Task, rows: Rows) -> list[keras.callbacks.Callback]:
     """Callbacks that decide which weights are judged and kept."""
-    keepers: list[keras.callbacks.Callback] = []
+    fit, keepers = run.fit, list[keras.callbacks.Callback]()
     if fit.ema:
         keepers.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if fit.ema and fit.recalibrate:
+        keepers.append(Recalibrate(rows, fit.recalibrate, fit.batch_size, run.seed))
     if fit.keep == "best" or fit.patience:
         keepers.append(
             keras.callbacks.EarlyStopping(

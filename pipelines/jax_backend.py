@@ -20,6 +20,7 @@ from data.errors import BadInput
 from data.splits import Rows
 from pipelines.batches import epoch_order
 from pipelines.loop import Loop
+from pipelines.memory import Room
 from pipelines.run import Fit, Run
 from pipelines.task import Batch, Task
 
@@ -63,6 +64,12 @@ def place(fit: Fit) -> Placement:
     mesh = keras.distribution.DeviceMesh((count,), ("batch",), keras.distribution.list_devices()[:count])
     keras.distribution.set_distribution(keras.distribution.DataParallel(device_mesh=mesh))
     return Placement(count)
+
+
+def room(placement: Placement) -> Room:
+    """Devices, and the memory that JAX gives itself on each, where it is not the machine's own."""
+    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.devices() if device.platform != "cpu"]
+    return Room(placement.count, placement.count, min(filter(None, limits), default=None))
 
 
 def device_names() -> list[str]:

@@ -39,6 +39,7 @@ class Fit:
         clip_norm: largest global norm of the gradient, after the reduction over devices; 0 leaves it as it is.
         accumulate: parts into which a batch is cut to save memory; their gradients are added before the one step.
         ema: momentum of the running average of the weights that is judged and kept; 0 keeps the weights themselves.
+        recalibrate: batches over which batch normalization is averaged anew for the weights of `ema`; 0 for none.
         patience: epochs without a better validation score before stopping; 0 trains all epochs.
         keep: which epoch's weights are kept: the best on validation, or the last.
         devices: devices of this machine to train on, 0 for every GPU; they share the batch, so no rate is rescaled.
@@ -58,6 +59,7 @@ class Fit:
     clip_norm: float = 0.0
     accumulate: int = 1
     ema: float = 0.0
+    recalibrate: int = 0
     patience: int = 0
     keep: Literal["best", "last"] = "best"
     devices: int = 1
@@ -72,7 +74,7 @@ class Fit:
         _require(self.learning_rate > 0, "fit.learning_rate", "a positive number", self.learning_rate)
         for name in ("warmup", "label_smoothing", "ema"):
             _require(0 <= getattr(self, name) < 1, f"fit.{name}", "0 or more and below 1", getattr(self, name))
-        for name in ("weight_decay", "clip_norm", "patience", "devices"):
+        for name in ("weight_decay", "clip_norm", "recalibrate", "patience", "devices"):
             _require(getattr(self, name) >= 0, f"fit.{name}", "0 or more", getattr(self, name))
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.client import device_lib
 from tensorflow.python.framework import ops
 
 from data.splits import Rows
 from pipelines import devices
 from pipelines.batches import ordered_batches, training_batches
 from pipelines.loop import Loop
+from pipelines.memory import Room
 from pipelines.run import Fit, Run
 from pipelines.task import Batch, Task
 
@@ -98,11 +100,19 @@ class TrainLoop(Loop):
         """One optimizer step of one replica, on its share of the global batch, in one or several pieces."""
         weights = [self.task.weights(batch) * weight for batch, weight in shares]
         total = self._reduce(tf.add_n([tf.reduce_sum(w) for w in weights]))
-        parts = [self._gradients_of(b, w, total) for (b, _), w in zip(shares, weights, strict=True)]
-        gradients = [tf.add_n(g) if len(g) > 1 else g[0] for g in zip(*[p[0] for p in parts], strict=True)]
+        gradients, sums = self._in_turn([batch for batch, _ in shares], weights, total)
         self.model.optimizer.apply(self._clipped(self._whole(gradients)), self.model.trainable_variables)
-        sums = tf.cast(tf.add_n([p[1] for p in parts]), tf.float64)
-        self._sums.assign_add(tf.concat([[asked], sums], 0))
+        self._sums.assign_add(tf.concat([[asked], tf.cast(sums, tf.float64)], 0))
+
+    def _in_turn(self, batches: Sequence[Batch], weights: Sequence[Any], total: Any) -> tuple[list[Any], Any]:
+        """Gradients and sums of all pieces; a piece waits for the one before, whose activations are gone by then."""
+        gradients, sums = self._gradients_of(batches[0], weights[0], total)
+        for batch, weight in zip(batches[1:], weights[1:], strict=True):
+            with tf.control_dependencies([g for g in gradients if g is not None]):
+                more, part = self._gradients_of(batch, weight, total)
+            gradients = [old if old is None else tf.add_n([old, new]) for old, new in zip(gradients, more, strict=True)]
+            sums += part
+        return gradients, sums
 
     def _gradients(self, batch: Batch, weights: Any, total: Any) -> tuple[list[Any], Any]:
         """One replica's part of the gradient of the global batch, and of the sums of weight, loss and measures."""
@@ -150,6 +160,14 @@ def place(fit: Fit) -> tf.distribute.Strategy:
     if fit.deterministic:
         tf.config.experimental.enable_op_determinism()
     return devices.strategy(fit)
+
+
+def room(strategy: tf.distribute.Strategy) -> Room:
+    """Replicas, and the memory that TensorFlow gives itself on each GPU."""
+    replicas, gpus = strategy.num_replicas_in_sync, []
+    if tf.config.list_physical_devices("GPU"):
+        gpus = [d.memory_limit for d in device_lib.list_local_devices() if d.device_type == "GPU"]
+    return Room(replicas, replicas // devices.worker()[1], min(gpus) if gpus else None)
 
 
 def device_names() -> list[str]:

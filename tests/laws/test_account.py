@@ -37,6 +37,7 @@ COUNTED = [
     (layers.GRU(5), (T, C), T * 3 * (C * 5 + 5 * 5)),
     (layers.Bidirectional(layers.LSTM(5)), (T, C), 2 * T * 4 * (C * 5 + 5 * 5)),
     (layers.TimeDistributed(layers.Conv1D(2, 5, padding="same")), (T, W, C), T * W * 5 * C * 2),
+    (layers.RNN(layers.GRUCell(5)), (T, C), T * 3 * (C * 5 + 5 * 5)),
     (layers.Embedding(13, 5), (T,), 0),
     (layers.BatchNormalization(), (T, C), 0),
     (layers.LayerNormalization(), (T, C), 0),
