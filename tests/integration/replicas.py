@@ -26,6 +26,7 @@ EXACT = {
     "recurrent": (LSTM, {}),
     "clip": (MLP, {"clip_norm": 0.1}),
     "ema": (MLP, {"ema": 0.9}),
+    "recalibrate": (CNN, {"ema": 0.9, "recalibrate": 2}),
     "accumulate": (MLP, {"accumulate": 3}),
     "accumulate and clip": (MLP, {"accumulate": 2, "clip_norm": 0.1, **SGD}),
     "label smoothing": (MLP, {"label_smoothing": 0.1, **SGD}),

@@ -10,12 +10,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arch.recalibration import recalibrate
 from data.splits import Rows
 from pipelines import engine
 from pipelines.batches import epoch_order, ordered_batches, share, training_batches
 from pipelines.optimizers import make_optimizer
 
-from .replicas import Laboratory, losses_apart, same_bits
+from .replicas import CNN, Laboratory, losses_apart, same_bits
 
 SMALL = ("mlp", {"widths": (8,)})
 
@@ -236,6 +237,23 @@ def test_with_a_running_average_the_averaged_weights_are_judged_and_kept(lab):
     averages = model.optimizer._model_variables_moving_average
     assert not all(np.allclose(a, b) for a, b in zip(model.get_weights(), plain.get_weights(), strict=True))
     assert len(averages) == len(model.trainable_variables)
+
+
+def test_averaged_weights_are_judged_with_batch_normalization_averaged_anew(lab):
+    fit = {"ema": 0.9, "learning_rate": 0.1, "keep": "last"}
+    model, history = lab.train(CNN, fit | {"recalibrate": 3, "batch_size": 64})
+    _, other = lab.train(CNN, fit | {"batch_size": 64})
+    assert losses_apart([history[0] | {"val_nll": 0.0}], [other[0] | {"val_nll": 0.0}]) < 1e-6  # until the first ends
+    assert abs(history[0]["val_nll"] - other[0]["val_nll"]) > 1e-3
+    scores = engine.evaluate(model, lab.task, lab.splits.val, lab.splits.meta)
+    assert scores["nll"] == pytest.approx(history[-1]["val_nll"], abs=1e-6)
+    kept = [weight.numpy() for weight in model.non_trainable_variables]
+    rows = lab.splits.train.inputs(model.input)
+    order = epoch_order(rows.size, 3, 0)
+    batches = [{name: rows.batch(order[at : at + 64])[name] for name in model.input} for at in (0, 64, 128)]
+    recalibrate(model, batches)
+    for one, two in zip(kept, model.non_trainable_variables, strict=True):
+        np.testing.assert_allclose(one, two.numpy(), atol=1e-6)
 
 
 def test_one_seed_is_one_model_and_another_seed_is_another(lab):
