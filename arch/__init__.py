@@ -14,6 +14,7 @@ BUILDERS: dict[str, str] = {
     # name                 module                the assumption
     "mlp": "arch.mlp",  # none: every input may meet every other
     "cnn": "arch.cnn",  # locality: what is near belongs together, wherever it stands
+    "whitened_cnn": "arch.whitened",  # the same, whose first filters are computed from the data
     "lenet": "arch.classic",  # the same, small, with dense layers that read all places
     "alexnet": "arch.classic",  # the same, larger
     "vgg": "arch.classic",  # the same, of small kernels alone
@@ -41,6 +42,13 @@ BUILDERS: dict[str, str] = {
     "recurrent": "arch.recurrent",  # order: a state carried from left to right
     "transformer_encoder": "arch.transformer",  # any position may matter to any other
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
+    "nbeats": "arch.forecast.nbeats",  # a future is a sum of parts, each explaining what the others left of the past
+    "nhits": "arch.forecast.nhits",  # the same, from slow parts to fast ones
+    "dlinear": "arch.forecast.linear",  # every step ahead is a weighted sum of the past
+    "nlinear": "arch.forecast.linear",  # the same, from the last value on
+    "seq2seq": "arch.forecast.seq2seq",  # order: one state reads the past, another writes the future
+    "esrnn": "arch.forecast.esrnn",  # order at several paces, once level and seasons are taken out
+    "patchtst": "arch.forecast.patchtst",  # any stretch of the past may matter to the future
     "gcn": "arch.graph.convolutional",  # neighbours are alike: a node is the average of its neighbourhood
     "gat": "arch.graph.attention",  # the same, but some neighbours matter more than others
     "graphsage": "arch.graph.sage",  # a node is itself and a summary of its neighbours, on graphs never seen too
@@ -55,6 +63,9 @@ BUILDERS: dict[str, str] = {
 
 GRAPHS = frozenset(name for name, module in BUILDERS.items() if module.startswith("arch.graph."))
 """The builders that take an `arch.graph.Graph`; the others take one tensor."""
+
+FORECASTERS = frozenset(name for name, module in BUILDERS.items() if module.startswith("arch.forecast."))
+"""The builders that take a window of a series and give its next `horizon` values, of each member if they have any."""
 
 
 def builder(name: str) -> Callable[..., Any]:

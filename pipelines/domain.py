@@ -16,7 +16,7 @@ from pipelines.run import Fit, Run
 if TYPE_CHECKING:
     from pipelines.task import Task
 
-DOMAINS = ("genomics", "citations")
+DOMAINS = ("genomics", "citations", "images")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Domain:
         fit: dataclass of the fit options, each field a `--fit.` flag; `Fit` or a subclass.
         check: refuses a run that cannot work, before anything is read.
         verbs: further verbs by name.
+        task_name: data options -> the task of `task_module`, where it holds several.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Domain:
     fit: type = Fit
     check: Callable[[Run], None] = lambda run: None
     verbs: Mapping[str, Verb] = field(default_factory=dict)
+    task_name: Callable[[Any], str] = lambda data: "TASK"
 
     def recipe(self, name: str) -> Run:
         """The recipe of this name, or the first where the name is empty.
@@ -96,8 +98,12 @@ class Domain:
 
     @property
     def task(self) -> Task:
-        """The heavy half."""
-        return import_module(self.task_module).TASK
+        """The heavy half, for the domain's own data."""
+        return self.task_for(self.recipe(""))
+
+    def task_for(self, run: Run) -> Task:
+        """The heavy half, for a run's data."""
+        return getattr(import_module(self.task_module), self.task_name(run.data))
 
 
 def domain(name: str) -> Domain:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -151,8 +152,10 @@ def _example(
 
 def _rows(columns: Mapping[str, Any], rows: slice = slice(None)) -> dict[str, Any]:
     """Rows of each column, as JSON values."""
-    return {name: [_plain(v) for v in values[rows]] for name, values in columns.items()}
+    return {n: [_plain(v, n.endswith("_bytes")) for v in values[rows]] for n, values in columns.items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, as_base64: bool) -> Any:
+    if isinstance(value, bytes) and as_base64:
+        return {"b64": base64.b64encode(value).decode()}
     return value.decode() if isinstance(value, bytes) else getattr(value, "tolist", lambda: value)()

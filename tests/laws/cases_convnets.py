@@ -93,6 +93,19 @@ CASES: dict[str, Case] = {
         {"widths": (3, 5), "dropout": 0.2},
         ({"widths": ()}, {"widths": (0,)}, {"kernel_size": 0}, {"strides": 0}, {"dropout": 1.0}),
     ),
+    "whitened_cnn": Case(
+        (11, 13, 3),
+        {"widths": (5, 7), "depth": 3, "dropout": 0.2},
+        (
+            {"widths": ()},
+            {"widths": (3, 0)},
+            {"depth": 0},
+            {"patch": 0},
+            {"stem_pool": -1},
+            {"stem_pool": 7},
+            {"dropout": 1.0},
+        ),
+    ),
     "vit": Case(
         (7, 11, 3),
         {"patch_size": 3, "depth": 2, "width": 20, "heads": 5, "expansion": 2},
@@ -119,4 +132,5 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.untied.LocallyConnected": {"filters": 7, "kernel_size": 5, "strides": 3},
     "arch.vit.ClassToken": {},
     "arch.vit.TakeToken": {},
+    "arch.whitened.WhitenedPatches": {"kernel_size": 3},
 }

@@ -1,0 +1,305 @@
+"""Labelled pictures: digits, published sets, archives, or the user's own folders and tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from data import folds as folding
+from data.duplicates import deduplicate
+from data.errors import BadInput
+from data.image_arrays import is_idx, read_idx, read_npz
+from data.image_decoding import decode, encode_png
+from data.image_draws import Draws
+from data.image_files import (
+    Listed,
+    broken,
+    class_indices,
+    listed_folder,
+    listed_parts,
+    listed_table,
+    read_files,
+    requested,
+)
+from data.image_sets import digits, published
+from data.image_source import Part, Source
+from data.splits import Rows, Splits
+from data.tables import Table
+
+DEBIAN = "/usr/share/datasets/fashion-mnist"  # of the package dataset-fashion-mnist
+HANDED = ("digits", "mnist", "svhn", "omniglot")  # sets whose pictures mean something else in a mirror
+EXAMPLES = 5_000  # pictures of which the mean and the deviation are taken
+
+
+@dataclass(frozen=True)
+class ImagesData:
+    """Which labelled pictures to learn from; without a path or a name, the digits of scikit-learn.
+
+    Attributes:
+        path: a folder for each class in a folder, with or without train, val and test above them; a CSV of paths and
+            labels; a .npz; or a folder with the four files of MNIST's form.
+        train: folder of classes, or CSV, to learn from, where the parts are given; what is not given is carved out.
+        val: folder or CSV to choose by, beside `train`.
+        test: folder or CSV to be judged on, beside `train`; never changed.
+        name: published set by its name: digits, fashion_mnist, or any of tensorflow-datasets, such as cifar10.
+        size: height and width to which pictures are cropped and resized; 0 keeps small ones of one size, else 64.
+        mirror: whether a mirrored picture keeps its label; auto says so of colour pictures and fashion, not of digits.
+        corrupt: files that cannot be read are listed and left out, or the end of it.
+        duplicates: remove or keep pictures that stand twice; those of test are kept always.
+        path_column: name of the column of paths.
+        label_column: name of the column of labels.
+        val_fraction: share of the pictures held out to choose by where none are given, above 0 and below 1.
+        test_fraction: share of the pictures held out to judge on where none are given, above 0 and below 1.
+    """
+
+    path: str = ""
+    train: str = ""
+    val: str = ""
+    test: str = ""
+    name: str = ""
+    size: int = 0
+    mirror: Literal["auto", "yes", "no"] = "auto"
+    corrupt: Literal["list", "fail"] = "list"
+    duplicates: Literal["remove", "keep"] = "remove"
+    path_column: str = "path"
+    label_column: str = "label"
+    val_fraction: float = 0.1
+    test_fraction: float = 0.1
+
+
+def load(options: ImagesData, seed: int) -> Splits:
+    """Read, decode, remove duplicates, split.
+
+    Args:
+        options: files, columns, fractions.
+        seed: decides which rows are held out, where that is left to us.
+
+    Returns:
+        Splits with `image` (uint8), `label` (int32 class index) and `row`; beside the rows of train what `Draws` gives.
+        In meta: name, source, licence, unit, files, sha256, classes, height, width, channels, mean and deviation (of
+        each channel in train, 0 to 255), mirror, found (what was converted), corrupt, split_rule, duplicates, and for
+        each split rows, class_counts, digest (sha256 over pixels and labels).
+
+    Raises:
+        BadInput: with the file, whatever keeps these pictures from being learnt from.
+    """
+    if options.size < 0:
+        raise BadInput("data.size cannot work", wanted="0, or a side in pixels", got=options.size)
+    source = _read(options)
+    _check_sizes(source)
+    labels = {name: part.labels for name, part in source.parts.items()}
+    keep, report = deduplicate(_ids(source.parts), labels, options.duplicates)
+    parts = {name: _rows(part.pixels[keep[name]], part.labels[keep[name]]) for name, part in source.parts.items()}
+    parts, rule = _divide(parts, options, seed, source.about.get("part_rule", "files as given"))
+    _check_parts(parts, source.classes, source.about["name"])
+    about = {key: value for key, value in source.about.items() if key != "part_rule"}
+    meta = about | {
+        "unit": "one picture",
+        "files": dict(source.files),
+        "sha256": dict(source.digests) or {name: _digest_of_file(path) for name, path in source.files.items()},
+        "classes": source.classes,
+        "mirror": _may_be_mirrored(options, source),
+        "found": dict(source.found),
+        "corrupt": source.corrupt,
+        "split_rule": rule,
+        "duplicates": report,
+    }
+    return _splits(parts, meta)
+
+
+def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1) -> Iterator[Splits]:
+    """K folds over all pictures, each content once; every one is tested once.
+
+    Raises:
+        BadInput: more folds than pictures of a class.
+    """
+    whole = folding.join([rows for _, rows in splits.items()])
+    keep, _ = deduplicate(_ids({"all": Part(whole["image"], whole["label"])}), {"all": whole["label"]}, "remove")
+    rows = _rows(whole["image"][keep["all"]], whole["label"][keep["all"]])
+    for fold in folding.folds(rows, k, seed=seed, val_fraction=val_fraction):
+        rule = f"fold {fold.meta['fold'] + 1} of {k}, stratified by class, seed {seed}"
+        yield _splits(dict(fold.items()), {**splits.meta, **fold.meta, "split_rule": rule})
+
+
+def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
+    """A folder of classes, or a table, for a model that is already trained: its classes, its size.
+
+    Raises:
+        BadInput: with the file; a label that the model does not know.
+    """
+    columns = metadata["run"]["data"]["path_column"], metadata["run"]["data"]["label_column"]
+    listed = listed_folder(Path(path)) if Path(path).is_dir() else listed_table(path, columns)
+    labels = class_indices(listed, metadata["classes"])
+    decoded = decode([p.read_bytes for p in listed.paths], _shape(metadata["data"]))
+    _warn(broken(decoded, listed.paths))
+    if not len(decoded.kept):
+        raise BadInput("no readable picture", wanted="at least one", where=path)
+    return _rows(decoded.pixels, labels[decoded.kept])
+
+
+def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, dict[str, list[bytes]]]]:
+    """The pictures of a folder, a table or a file as a served model takes them, in pieces and in order.
+
+    Args:
+        path: a folder of any depth, a table with a column of paths, or one picture.
+        metadata: of the export.
+
+    Yields:
+        Their paths (or the rows as read), and their bytes; those that cannot be read are told and left out.
+
+    Raises:
+        BadInput: there is nothing to answer.
+    """
+    count = 0
+    for table, paths in requested(path, metadata["run"]["data"]["path_column"]):
+        decoded = decode([p.read_bytes for p in paths], _shape(metadata["data"]))
+        _warn(broken(decoded, paths))
+        count += len(kept := decoded.kept.tolist())
+        if kept:
+            told = Table(table.path, table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept])
+            yield told, {"image_bytes": sendable(decoded.pixels)}
+    if not count:
+        raise BadInput("no readable picture", wanted="at least one", where=path)
+
+
+def sendable(pixels: np.ndarray) -> list[bytes]:
+    """(rows, height, width, channels) uint8 as a client would send them, with nothing lost."""
+    return [encode_png(picture) for picture in pixels]
+
+
+def _read(options: ImagesData) -> Source:
+    """The source that the options mean."""
+    given = {part: place for part in ("train", "val", "test") if (place := getattr(options, part))}
+    if sum(map(bool, (options.path, options.name, given))) > 1:
+        got = ", ".join([*filter(None, (options.path, options.name)), *given.values()])
+        raise BadInput("data: several sources", wanted="one of path, name, or train with val and test", got=got)
+    if given and "train" not in given:
+        wanted, got = "train beside it", ", ".join(given)
+        raise BadInput("data: pictures to judge on and none to learn from", wanted=wanted, got=got)
+    if not given and not options.path:
+        return _by_name(options.name or "digits", options.size)
+    if options.path.endswith(".npz"):
+        return read_npz(options.path)
+    if options.path and is_idx(options.path):
+        return read_idx(options.path)
+    columns = options.path_column, options.label_column
+    listed = {part: _listed(place, columns) for part, place in given.items()} or listed_parts(options.path, columns)
+    files = given or {"all": options.path}
+    name = Path(next(iter(files.values()))).resolve().name
+    about = {"name": name, "source": "the user's files", "licence": "not stated"}
+    return read_files(listed, about, options.size, options.corrupt, files)
+
+
+def _listed(place: str, columns: tuple[str, str]) -> Listed:
+    return listed_folder(Path(place)) if Path(place).is_dir() else listed_table(place, columns)
+
+
+def _by_name(name: str, side: int) -> Source:
+    if name == "digits":
+        return digits()
+    if name == "fashion_mnist" and is_idx(DEBIAN):
+        return read_idx(DEBIAN)
+    return published(name, side)
+
+
+def _check_sizes(source: Source) -> None:
+    shapes = {part.pixels.shape[1:] for part in source.parts.values()}
+    if len(shapes) > 1:
+        raise BadInput("parts with pictures of different sizes", wanted="one size", got=sorted(shapes))
+
+
+def _may_be_mirrored(options: ImagesData, source: Source) -> bool:
+    """What the user says, or: of fashion and of colour pictures, but not of digits and letters."""
+    if options.mirror != "auto":
+        return options.mirror == "yes"
+    name = str(source.about["name"]).lower()
+    coloured = next(iter(source.parts.values())).pixels.shape[-1] == 3
+    return "fashion" in name or (coloured and not any(word in name for word in HANDED))
+
+
+def _ids(parts: Mapping[str, Part]) -> dict[str, np.ndarray]:
+    """Numbers that are equal for equal pictures."""
+    contents = [sha256(picture).digest() for part in parts.values() for picture in part.pixels]
+    numbers = np.unique(np.array(contents, dtype="S32"), return_inverse=True)[1]
+    ends = np.cumsum([len(part.labels) for part in parts.values()])[:-1]
+    return dict(zip(parts, np.split(numbers, ends), strict=True))
+
+
+def _rows(pixels: np.ndarray, labels: np.ndarray, mirror: bool | None = None) -> Rows:
+    """Rows of pictures; with draws beside them where it is said whether they may be mirrored."""
+    row = np.arange(len(labels), dtype=np.int32)
+    columns = {"image": pixels, "label": labels.astype(np.int32), "row": row}
+    return Rows(columns, around=None if mirror is None else Draws(len(labels), mirror))
+
+
+def _divide(parts: dict[str, Rows], options: ImagesData, seed: int, given: str) -> tuple[dict[str, Rows], str]:
+    """train, val and test: those given, and what is missing carved out of what there is to learn from."""
+    fractions = {"val": options.val_fraction, "test": options.test_fraction}
+    carved = {part: fraction for part, fraction in fractions.items() if part not in parts}
+    if not all(fraction > 0 for fraction in carved.values()) or sum(carved.values()) >= 1:
+        raise BadInput("data: fractions do not leave three parts", wanted="each above 0, together below 1", got=carved)
+    if not carved:
+        return parts, given
+    whole = parts["all"] if "all" in parts else parts["train"]
+    indices = folding.stratified_split(whole["label"], carved, seed=seed)
+    pieces = {part: folding.subset(whole, indices[part]) for part in (*carved, "rest")}
+    words = ", ".join(f"{part} {fraction:g}" for part, fraction in carved.items())
+    rule = f"random, stratified by class, seed {seed}, held out: {words}"
+    return {**parts, **pieces, "train": pieces["rest"]}, rule if "all" in parts else f"{given}; {rule}"
+
+
+def _check_parts(parts: Mapping[str, Rows], classes: list[str], where: str) -> None:
+    counts = np.bincount(parts["train"]["label"], minlength=len(classes))
+    if not counts.all():
+        what = f"class {classes[int(counts.argmin())]!r} has no picture left to learn from"
+        raise BadInput(what, wanted="pictures that are neither held out nor stand elsewhere too", where=where)
+    for part in ("val", "test"):
+        if not parts[part].size:
+            wanted = "more pictures of a class, or another fraction"
+            raise BadInput(f"no picture left for {part}", wanted=wanted, where=where)
+
+
+def _splits(parts: Mapping[str, Rows], meta: Mapping[str, Any]) -> Splits:
+    """Rows counted anew, with draws beside those of train, and the facts of each part."""
+    rows = {
+        part: _rows(parts[part]["image"], parts[part]["label"], meta["mirror"] if part == "train" else None)
+        for part in ("train", "val", "test")
+    }
+    pixels = rows["train"]["image"]
+    some = pixels[:: max(1, len(pixels) // EXAMPLES)].astype(np.float64)
+    counts = {part: np.bincount(own["label"], minlength=len(meta["classes"])).tolist() for part, own in rows.items()}
+    facts = {
+        **dict(zip(("height", "width", "channels"), pixels.shape[1:], strict=True)),
+        "mean": some.mean((0, 1, 2)).round(3).tolist(),
+        "deviation": np.maximum(some.std((0, 1, 2)), 1.0).round(3).tolist(),
+        "rows": {part: own.size for part, own in rows.items()},
+        "class_counts": {part: dict(zip(meta["classes"], counts[part], strict=True)) for part in rows},
+        "digest": {part: _digest_of_rows(own) for part, own in rows.items()},
+    }
+    return Splits(**rows, meta={**meta, **facts})
+
+
+def _shape(facts: Mapping[str, Any]) -> tuple[int, int, int]:
+    return facts["height"], facts["width"], facts["channels"]
+
+
+def _warn(told: list[str]) -> None:
+    for line in told:
+        logging.getLogger(__name__).warning("left out: %s", line)
+
+
+def _digest_of_file(path: str) -> str:
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of_rows(rows: Rows) -> str:
+    digest = sha256(np.ascontiguousarray(rows["image"]).data)
+    digest.update(rows["label"].astype("<i4"))
+    return digest.hexdigest()

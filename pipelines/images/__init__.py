@@ -1,0 +1,50 @@
+"""Images: pictures to classes. Light: names, flags and recipes; the work is in `task`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from data.images import ImagesData, folds, labelled_rows, load, requests
+from data.splits import Splits
+from pipelines.domain import Domain
+from pipelines.images.fit import ImagesFit
+from pipelines.images.recipes import RECIPES
+from pipelines.run import Run
+
+
+def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
+    return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction)
+
+
+def _about(meta: Mapping[str, Any]) -> list[str]:
+    kind = "colour" if meta["channels"] == 3 else "grey"
+    mirror = "mirror images keep their label" if meta["mirror"] else "never mirrored"
+    lines = [f"{meta['height']} x {meta['width']} pixels, {kind}, {mirror} (--data.mirror)"]
+    if meta["found"]:
+        lines.append("converted: " + ", ".join(f"{count:,} {what}" for what, count in meta["found"].items()))
+    found = meta["duplicates"]
+    repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
+    shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
+    if repeats or shared:
+        lines.append(f"{repeats:,} pictures stand twice{shared}: {gone:,} removed")
+    if corrupt := meta["corrupt"]:
+        lines.append(f"{len(corrupt):,} pictures cannot be read and are left out:")
+        lines += [f"  {line}" for line in corrupt[:5]] + (["  ..."] if len(corrupt) > 5 else [])
+    return lines
+
+
+DOMAIN = Domain(
+    name="images",
+    summary="pictures to classes: digits, published sets, folders of photographs",
+    data=ImagesData,
+    load=load,
+    folds=_folds,
+    rows=labelled_rows,
+    requests=requests,
+    recipes=RECIPES,
+    task_module="pipelines.images.task",
+    about=_about,
+    facts=("height", "width", "channels", "mirror"),
+    fit=ImagesFit,
+)

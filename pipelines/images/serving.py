@@ -1,0 +1,106 @@
+"""The served functions: encoded pictures of any size, or their pixels, to the most likely class and all probabilities.
+
+What `data.image_decoding` does outside the graph is done here in it: turned as EXIF says, cropped around the centre,
+resized with antialiasing. How large a picture is, is read from its first bytes: a bomb is refused before it is decoded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from data.image_decoding import MOST_PIXELS
+from data.splits import Rows
+from pipelines.images.headers import orientation, size_of
+from pipelines.task import Meta, Serving
+
+
+def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
+    """JPEG or PNG bytes to label and probabilities; under the signature `pixels`, uint8 pixels of one size."""
+    classes = tf.constant(meta["classes"])
+    shape = meta["height"], meta["width"], meta["channels"]
+
+    def answer(images: Any) -> dict[str, Any]:
+        probabilities = tf.nn.softmax(model({"image": images}, training=False))
+        return {"label": tf.gather(classes, tf.argmax(probabilities, 1)), "probabilities": probabilities}
+
+    def of_bytes(image_bytes: Any) -> dict[str, Any]:
+        spec = tf.TensorSpec(shape, tf.uint8)
+        numbers = tf.range(tf.size(image_bytes))
+        return answer(
+            tf.map_fn(lambda row: _decoded(row[0], row[1], shape), (image_bytes, numbers), fn_output_signature=spec)
+        )
+
+    def of_pixels(image: Any) -> dict[str, Any]:
+        return answer(_fitted(image, shape))
+
+    doc = 'JPEG or PNG files of any size, as {"b64": ...}; turned as their EXIF tag says, cropped around the centre'
+    pixels = {"dtype": "uint8", "shape": [None, None, None, shape[2]], "doc": "pixels of pictures that have one size"}
+    others = {"pixels": Serving(of_pixels, {"image": pixels}, _outputs(meta))}
+    return Serving(
+        of_bytes, {"image_bytes": {"dtype": "string", "shape": [None], "doc": doc}}, _outputs(meta), others=others
+    )
+
+
+def _decoded(data: Any, row: Any, shape: tuple[int, int, int]) -> Any:
+    """One picture, (height, width, channels) uint8.
+
+    Raises:
+        tf.errors.InvalidArgumentError: naming the row, counted from 1, when run.
+    """
+    png = tf.strings.substr(data, 0, 8) == b"\x89PNG\r\n\x1a\n"
+    jpeg = tf.strings.substr(data, 0, 3) == b"\xff\xd8\xff"
+    with tf.control_dependencies([_refuse(png | jpeg, row, "not a JPEG or PNG picture")]):
+        pixels = size_of(data, png)
+    what = f"a picture of more than {MOST_PIXELS:,} pixels, or of none"
+    with tf.control_dependencies([_refuse((pixels > 0) & (pixels <= MOST_PIXELS), row, what)]):
+        data = tf.identity(data)
+    image = tf.cond(
+        png,
+        lambda: tf.io.decode_png(data, channels=shape[2]),
+        lambda: tf.io.decode_jpeg(data, channels=shape[2], dct_method="INTEGER_ACCURATE"),
+    )
+    upright = tf.cond(png, lambda: image, lambda: _upright(image, orientation(data)))
+    return _fitted(upright[None], shape)[0]
+
+
+def _upright(image: Any, tag: Any) -> Any:
+    """Turned and mirrored as EXIF's orientation, 1 to 8, says."""
+    image = tf.cond(tag >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
+    down = (tag == 3) | (tag == 4) | (tag == 7) | (tag == 8)
+    across = (tag == 2) | (tag == 3) | (tag == 6) | (tag == 7)
+    image = tf.cond(down, lambda: image[::-1], lambda: image)
+    return tf.cond(across, lambda: image[:, ::-1], lambda: image)
+
+
+def _fitted(images: Any, shape: tuple[int, int, int]) -> Any:
+    """(pictures, any height, any width, channels) uint8 cropped around the centre and resized."""
+    height, width = shape[:2]
+    sizes = tf.cast(tf.shape(images), tf.int64)
+    tall = tf.minimum(sizes[1], tf.maximum(sizes[2] * height // width, 1))
+    wide = tf.minimum(sizes[2], tf.maximum(sizes[1] * width // height, 1))
+    top, left = (sizes[1] - tall) // 2, (sizes[2] - wide) // 2
+    cropped = images[:, top : top + tall, left : left + wide]
+    resized = tf.image.resize(cropped, [height, width], method="bilinear", antialias=True)
+    return tf.ensure_shape(tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8), [None, *shape])
+
+
+def _refuse(right: Any, row: Any, what: str) -> Any:
+    """Fail, naming the row, unless it is right; the message is built only then."""
+
+    def fail() -> Any:
+        check = tf.debugging.Assert(False, [tf.strings.join([tf.strings.format("row {}", row + 1), ": " + what])])
+        with tf.control_dependencies([] if check is None else [check]):
+            return tf.constant(False)
+
+    return tf.cond(right, lambda: tf.constant(True), fail)
+
+
+def _outputs(meta: Meta) -> dict[str, dict[str, Any]]:
+    doc = "of each class, in the order of `classes`"
+    return {
+        "label": {"dtype": "string", "shape": [None], "doc": "the most likely class"},
+        "probabilities": {"dtype": "float32", "shape": [None, len(meta["classes"])], "doc": doc},
+    }
