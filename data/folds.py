@@ -9,6 +9,7 @@ import numpy as np
 from data.errors import BadInput
 from data.sequences import Sequences
 from data.splits import Column, Rows, Splits
+from data.targets import strata
 
 
 def subset(rows: Rows, indices: np.ndarray) -> Rows:
@@ -50,6 +51,25 @@ def stratified_split(labels: np.ndarray, parts: Mapping[str, float], *, seed: in
         for name, piece in zip(taken, np.split(rows, ends), strict=True):
             taken[name].append(piece)
     return {name: np.sort(np.concatenate(pieces)) for name, pieces in taken.items()}
+
+
+def grouped_split(
+    labels: np.ndarray, groups: np.ndarray, parts: Mapping[str, float], *, seed: int
+) -> dict[str, np.ndarray]:
+    """As `stratified_split`, but rows of one group stand in one part, so that shares are met about.
+
+    Args:
+        labels: (rows,) class indices.
+        groups: (rows,) numbers.
+        parts: name -> fraction of the rows; above 0, together below 1.
+        seed: same seed, same parts.
+    """
+    left, found = np.arange(len(labels)), {}
+    for name, share in parts.items():
+        share = share * len(labels) / len(left)  # of what is left
+        held = _held_out(labels[left], share, seed, groups[left])
+        found[name], left = left[held], left[~held]
+    return {**found, "rest": left}
 
 
 def _counts(rows: int, fractions: list[float]) -> list[int]:
@@ -105,7 +125,7 @@ def folds(
     """K splits; every row is in `test` once. `val` is carved out of the part that is left to learn from.
 
     Args:
-        rows: rows with a column `label` of class indices, without duplicates.
+        rows: rows with a column `label` of `data.targets.column_of`, without duplicates.
         k: number of folds, at least 2.
         seed: same seed, same folds.
         val_fraction: share of a fold's training part held out for choosing, above 0 and below 1.
@@ -117,7 +137,7 @@ def folds(
     Raises:
         BadInput: fewer rows of a class than folds, or groups so large that a training part lacks a class.
     """
-    labels = np.asarray(rows["label"])
+    labels = strata(rows["label"])
     _check_folds(labels, k, val_fraction)
     numbers = fold_numbers(labels, k, seed=seed, groups=groups)
     for fold in range(k):

@@ -1,10 +1,9 @@
-"""Labelled DNA sequences: the embedded splice junctions, or the user's own CSV or TSV files."""
+"""Labelled DNA sequences: the embedded splice junctions, or the user's own tables, FASTA files and BED intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -12,13 +11,16 @@ from typing import Any, Literal
 import numpy as np
 
 from data import folds as folding
+from data.dna_files import Form, pieces
+from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
 from data.errors import BadInput
 from data.kmers import kmer_groups
-from data.labelled import Labelled, class_indices, class_names, read_labelled
+from data.labelled import Labelled, read_labelled
 from data.sequences import content_ids, encode
 from data.splits import Rows, Splits
-from data.tables import Table, stream
+from data.tables import Table
+from data.targets import Target, column_of, names_of, summary
 
 EMBEDDED = Path(__file__).parent / "embedded"
 PUBLISHED = {
@@ -35,18 +37,25 @@ class GenomicsData:
     """Which labelled sequences to learn from; without a path or a name, the embedded splice junctions.
 
     Attributes:
-        path: one CSV or TSV file, plain or gzip, that is split at random into train, val and test.
+        path: one file that is split into train, val and test: CSV, TSV, FASTA or BED, plain or gzip; or a folder with a
+            FASTA file for each class.
         train: file to learn from, where the splits are given; what is not given is carved out of it.
         val: file to choose by, beside `train`.
         test: file to be judged on, beside `train`; never changed.
         name: published set by its name: splice.
+        genome: FASTA file that the intervals of BED files lie in.
+        width: bases that are taken about the centre of each interval; 0 takes the interval.
         sequence_column: name of the column of sequences.
-        label_column: name of the column of labels.
+        label_column: column of labels; in FASTA headers the word behind `label=`; of BED name or score.
+        chromosome_column: name of the column of chromosomes, in tables that have one.
+        target: what a label says: one class, some of several labels (split by ;), or a value to be predicted.
         val_fraction: share of the rows held out to choose by where no file is given, above 0 and below 1.
         test_fraction: share of the rows held out to judge on where no file is given, above 0 and below 1.
         duplicates: remove or keep rows whose sequence stands twice; test rows are kept always.
         strands: whether a label holds for the sequence as given, or for both strands, as of open DNA.
-        shared_kmers: folds keep rows together that share a k-mer of this length on either strand, 1 to 31; 0 does not.
+        val_chromosomes: chromosomes held out to choose by, in place of a share; test_chromosomes beside them.
+        test_chromosomes: chromosomes held out to judge on.
+        shared_kmers: rows that share a k-mer of this length on either strand stay together, 1 to 31; 0 does not.
     """
 
     path: str = ""
@@ -54,13 +63,30 @@ class GenomicsData:
     val: str = ""
     test: str = ""
     name: str = ""
+    genome: str = ""
+    width: int = 0
     sequence_column: str = "sequence"
     label_column: str = "label"
+    chromosome_column: str = "chromosome"
+    target: Target = "class"
     val_fraction: float = 0.1
     test_fraction: float = 0.1
     duplicates: Literal["remove", "keep"] = "remove"
     strands: Literal["given", "both"] = "given"
+    val_chromosomes: tuple[str, ...] = ()
+    test_chromosomes: tuple[str, ...] = ()
     shared_kmers: int = 0
+
+    @property
+    def form(self) -> Form:
+        """How files are read."""
+        return Form(self.sequence_column, self.label_column, self.chromosome_column, self.genome, self.width)
+
+    def rule(self, seed: int) -> Rule:
+        """How rows are divided where parts are not given."""
+        fractions = {"val": self.val_fraction, "test": self.test_fraction}
+        chromosomes = {"val": self.val_chromosomes, "test": self.test_chromosomes}
+        return Rule(fractions, chromosomes, self.shared_kmers, seed)
 
 
 def load(options: GenomicsData, seed: int) -> Splits:
@@ -71,30 +97,38 @@ def load(options: GenomicsData, seed: int) -> Splits:
         seed: decides which rows are held out, where that is left to us.
 
     Returns:
-        Splits with `sequence` (Sequences) and `label` (int32 class index). In meta: name, source, licence, unit, files,
-        sha256 (of each file), classes, length (the longest), shortest (that a model will take: 1 where lengths differ),
-        length_min, fixed_length, ambiguous_bases, split_rule, duplicates, and for each split rows, class_counts,
-        digest (sha256 over codes, lengths and labels).
+        Splits with `sequence` (Sequences) and `label` (of `data.targets.column_of`). In meta: name, source, licence,
+        unit, files, sha256 (of each file), target, classes (or labels; none of values), length (the longest), shortest
+        (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases, split_rule,
+        duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
 
     Raises:
         BadInput: with file, line and column, whatever keeps these files from being learnt from.
     """
     paths, about = _paths(options)
-    files = {part: read_labelled(path, options.sequence_column, options.label_column) for part, path in paths.items()}
-    classes = class_names(files.get("all") or files["train"])
-    labels = {part: class_indices(file, classes) for part, file in files.items()}
+    files = {part: read_labelled(path, options.form) for part, path in paths.items()}
+    learnt = files.get("all") or files["train"]
+    names = names_of(options.target, learnt.labels, learnt.place)
+    labels = {part: column_of(options.target, file.labels, names, file.place) for part, file in files.items()}
     ids = dict(zip(files, content_ids([file.sequences for file in files.values()]), strict=True))
-    keep, report = deduplicate(ids, labels, options.duplicates)
+    keep, report = deduplicate(ids, _contents(files), options.duplicates)
     width = max(file.sequences.width for file in files.values())
     parts = {
         part: Rows({"sequence": file.sequences.select(keep[part], width), "label": labels[part][keep[part]]})
         for part, file in files.items()
     }
     _check_kept(parts, paths)
-    parts, rule = _divide(parts, options, seed)
-    _check_parts(parts, classes, next(iter(paths.values())))
-    meta = about | _facts(paths, files, classes) | {"split_rule": rule, "duplicates": report}
-    return Splits(**parts, meta=meta | _facts_of_splits(parts, classes))
+    parts, rule = divide(parts, learnt.chromosomes[keep[next(iter(keep))]], options.rule(seed))
+    _check_parts(parts, names, next(iter(paths.values())))
+    meta = about | _facts(paths, files, names) | {"target": options.target, "split_rule": rule, "duplicates": report}
+    return Splits(**parts, meta=meta | _facts_of_splits(parts, names))
+
+
+def _contents(files: Mapping[str, Labelled]) -> dict[str, np.ndarray]:
+    """Numbers of the labels' texts, so that one content under two of them is found."""
+    _, numbers = np.unique(np.concatenate([file.labels for file in files.values()]), return_inverse=True)
+    ends = np.cumsum([len(file.labels) for file in files.values()])[:-1]
+    return dict(zip(files, np.split(numbers, ends), strict=True))
 
 
 def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1, shared_kmers: int = 0) -> Iterator[Splits]:
@@ -136,11 +170,11 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     Raises:
         BadInput: with file, line and column.
     """
-    column, facts = metadata["run"]["data"]["sequence_column"], metadata["data"]
-    for table in stream(path, columns=(column,)):
-        cells = table.column(column)
-        encode(cells, shortest=facts["shortest"], longest=facts["length"], place=partial(table.place, column=column))
-        yield table, {"sequence": cells}
+    options, facts = _options(metadata), metadata["data"]
+    for piece in pieces(path, options.form, labelled=False):
+        place = piece.place(options.sequence_column)
+        encode(piece.sequences, shortest=facts["shortest"], longest=facts["length"], place=place)
+        yield piece.table, {"sequence": piece.sequences}
 
 
 def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
@@ -149,16 +183,23 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     Raises:
         BadInput: with file, line and column; a label that the model does not know.
     """
-    options, facts = metadata["run"]["data"], metadata["data"]
-    columns = options["sequence_column"], options["label_column"]
-    file = read_labelled(path, *columns, shortest=facts["shortest"], longest=facts["length"])
-    return Rows({"sequence": file.sequences, "label": class_indices(file, metadata["classes"])})
+    options, facts = _options(metadata), metadata["data"]
+    file = read_labelled(path, options.form, shortest=facts["shortest"], longest=facts["length"])
+    labels = column_of(options.target, file.labels, metadata["classes"], file.place)
+    return Rows({"sequence": file.sequences, "label": labels})
+
+
+def _options(metadata: Mapping[str, Any]) -> GenomicsData:
+    stored: dict[str, Any] = metadata["run"]["data"]
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return GenomicsData(**values)
 
 
 def _whole(splits: Splits) -> Rows:
     """All rows, without the repeats and contradictions that given files may still hold."""
     rows = folding.join([part for _, part in splits.items()])
-    keep, _ = deduplicate({"all": content_ids([rows["sequence"]])[0]}, {"all": rows["label"]}, "remove")
+    labels = np.unique(rows["label"], axis=0, return_inverse=True)[1].reshape(-1)
+    keep, _ = deduplicate({"all": content_ids([rows["sequence"]])[0]}, {"all": labels}, "remove")
     return folding.subset(rows, np.flatnonzero(keep["all"]))
 
 
@@ -184,25 +225,6 @@ def _paths(options: GenomicsData) -> tuple[dict[str, str], dict[str, str]]:
     return {"all": str(EMBEDDED / known["file"])}, about
 
 
-def _divide(parts: dict[str, Rows], options: GenomicsData, seed: int) -> tuple[dict[str, Rows], str]:
-    """train, val and test: those given, and what is missing carved out of what there is to learn from."""
-    fractions = {"val": options.val_fraction, "test": options.test_fraction}
-    carved = {part: fraction for part, fraction in fractions.items() if part not in parts}
-    if not all(fraction > 0 for fraction in carved.values()) or sum(carved.values()) >= 1:
-        raise BadInput("data: fractions do not leave three parts", wanted="each above 0, together below 1", got=carved)
-    if not carved:
-        return {part: parts[part] for part in ("train", "val", "test")}, "files as given"
-    whole = parts["all"] if "all" in parts else parts["train"]
-    indices = folding.stratified_split(whole["label"], carved, seed=seed)
-    pieces = {part: folding.subset(whole, indices[part]) for part in carved}
-    train = folding.subset(whole, indices["rest"])
-    words = ", ".join(f"{part} {fraction:g}" for part, fraction in carved.items())
-    given = f"; given: {', '.join(part for part in parts)}" if "all" not in parts else ""
-    rule = f"random, stratified by class, seed {seed}, held out: {words}{given}"
-    found = {**parts, "train": train, **pieces}
-    return {part: found[part] for part in ("train", "val", "test")}, rule
-
-
 def _check_kept(parts: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
     for part, rows in parts.items():
         if not rows.size:
@@ -211,11 +233,10 @@ def _check_kept(parts: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
 
 
 def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) -> None:
-    counts = np.bincount(parts["train"]["label"], minlength=len(classes))
-    if not counts.all():
+    counts = summary(parts["train"]["label"], classes)
+    if classes and (empty := [name for name, count in counts.items() if not count]):
         wanted = "rows that are neither held out nor repeated under another label"
-        what = f"class {classes[int(counts.argmin())]!r} has no row left to learn from"
-        raise BadInput(what, wanted=wanted, where=where)
+        raise BadInput(f"class {empty[0]!r} has no row left to learn from", wanted=wanted, where=where)
     for part, rows in parts.items():
         if not rows.size:
             wanted = f"at least {len(parts)} different rows of a class, or another fraction"
@@ -240,15 +261,18 @@ def _facts(paths: Mapping[str, str], files: Mapping[str, Labelled], classes: lis
 
 
 def _facts_of_splits(parts: Mapping[str, Rows], classes: Sequence[str]) -> dict[str, Any]:
-    counts = {part: np.bincount(rows["label"], minlength=len(classes)).tolist() for part, rows in parts.items()}
     return {
         "rows": {part: rows.size for part, rows in parts.items()},
-        "class_counts": {part: dict(zip(classes, counts[part], strict=True)) for part in parts},
+        "class_counts": {part: summary(rows["label"], classes) for part, rows in parts.items()},
         "digest": {part: _digest_of_rows(rows) for part, rows in parts.items()},
     }
 
 
 def _digest_of_file(path: str) -> str:
+    """Of a folder that of its files' names and contents."""
+    if Path(path).is_dir():
+        files = sorted(file for file in Path(path).iterdir() if file.is_file())
+        return sha256("".join(f"{file.name} {_digest_of_file(str(file))}\n" for file in files).encode()).hexdigest()
     with open(path, "rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
@@ -256,5 +280,5 @@ def _digest_of_file(path: str) -> str:
 def _digest_of_rows(rows: Rows) -> str:
     digest = sha256(rows["sequence"].codes)
     digest.update(rows["sequence"].lengths.astype("<i8"))
-    digest.update(rows["label"].astype("<i4"))
+    digest.update(rows["label"].astype("<i4" if rows["label"].dtype.kind == "i" else "<f4").tobytes())
     return digest.hexdigest()

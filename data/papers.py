@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from data.errors import BadInput
 from data.features import Features
 from data.graphs import PARTS, UNKNOWN, Source
-from data.labelled import in_order
 from data.tables import Table, stream
+from data.targets import in_order
 
 MOST_WORDS = 1 << 24  # a larger index is a slip rather than a vocabulary
 KNOWN_COLUMNS = ("paper", "label", "split", "words", "year")

@@ -33,6 +33,8 @@ CODES = _codes_of_letters()
 _LETTERS = np.frombuffer(b"\0" + LETTERS.encode(), np.uint8)
 # The complement swaps A with T and C with G, which reverses the four bits; padding and N are their own complements.
 _COMPLEMENTS = np.array([int(f"{code:04b}"[::-1], 2) for code in range(16)], np.uint8)
+_OTHER = "".join(LETTERS[_COMPLEMENTS[code] - 1] for code in range(1, 16))
+_OTHER_LETTERS = str.maketrans(LETTERS + "U" + LETTERS.lower() + "u", _OTHER + "A" + _OTHER.lower() + "a")
 
 
 class Sequences:
@@ -149,6 +151,11 @@ def reverse_complement(codes: np.ndarray) -> np.ndarray:
     source = (codes != 0).sum(-1, keepdims=True) - 1 - np.arange(width)
     strand = np.take_along_axis(_COMPLEMENTS[codes], np.maximum(source, 0), axis=-1)
     return np.where(source >= 0, strand, np.uint8(0))
+
+
+def other_strand(bases: str) -> str:
+    """The reverse complement of a string, case and IUPAC letters kept; U becomes A, as T does."""
+    return bases[::-1].translate(_OTHER_LETTERS)
 
 
 def content_ids(parts: Sequence[Sequences]) -> list[np.ndarray]:

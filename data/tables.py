@@ -143,7 +143,7 @@ def _full(records: Iterator[tuple[int, list[str]]], header: list[str], name: str
 
 def _records(name: str) -> Iterator[tuple[int, list[str]]]:
     """(first line, cells) of the header and of every row."""
-    lines = _lines(name)
+    lines = text_lines(name)
     first = next(lines, "")
     if not first.strip():
         raise BadInput("empty file" if not first else "blank line", wanted="a header line", where=f"{name}:1")
@@ -177,8 +177,12 @@ def _delimiter(name: str, header: str) -> str:
     return usual if usual in header else max(usual + "\t;,", key=header.count)
 
 
-def _lines(name: str) -> Iterator[str]:
-    """Lines with their ends, decoded one by one so that a fault has a line."""
+def text_lines(name: str) -> Iterator[str]:
+    """Lines of a plain or gzip file with their ends, decoded one by one so that a fault has a line.
+
+    Raises:
+        BadInput: the file cannot be opened, is damaged, or is no UTF-8 text.
+    """
     with _open(name) as file:
         number = 0
         try:
@@ -224,4 +228,4 @@ def _cannot_open(error: OSError, name: str) -> BadInput:
         IsADirectoryError: "a folder, not a file",
         PermissionError: "no permission to read",
     }.get(type(error), error.strerror or "cannot be opened")
-    return BadInput(what, wanted="a readable CSV or TSV file, plain or gzip", where=name)
+    return BadInput(what, wanted="a readable file, plain or gzip", where=name)

@@ -264,10 +264,11 @@ def test_each_fault_of_a_file_is_told_with_its_place_and_what_was_wanted(tmp_pat
 def test_a_file_that_is_not_there_is_a_folder_or_may_not_be_read_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = "; wanted a readable CSV or TSV file, plain or gzip"
+    wanted = "; wanted a readable file, plain or gzip"
     missing = str(tmp_path / "none.csv")
     assert refused(lambda: load(GenomicsData(path=missing), 0)) == f"{missing}: no such file{wanted}"
-    assert refused(lambda: load(GenomicsData(path=str(tmp_path)), 0)) == f"{tmp_path}: a folder, not a file{wanted}"
+    told = refused(lambda: load(GenomicsData(path=str(tmp_path)), 0))
+    assert told.startswith(f"{tmp_path}: no FASTA file in this folder; wanted a FASTA file for each class, .fa")
 
     def deny(*_: object) -> None:  # the tests may run as root, who may read anything
         raise PermissionError(13, "Permission denied")

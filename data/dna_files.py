@@ -1,0 +1,136 @@
+"""Files of DNA in every form there is: tables, FASTA, a folder with a FASTA file a class, BED intervals of a genome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from data.errors import BadInput
+from data.fasta import SUFFIXES, Record, is_fasta, read_fasta
+from data.genome import COLUMNS, Genome, Interval, is_bed, read_bed
+from data.sequences import other_strand
+from data.tables import Table, stream
+
+CHUNK = 20_000  # rows held at a time
+
+
+@dataclass(frozen=True)
+class Form:
+    """How files are read.
+
+    Attributes:
+        sequence_column: of a table.
+        label_column: of a table; key of a FASTA header's label, `label=CTCF`; column of BED, else its name.
+        chromosome_column: of a table that has it.
+        genome: FASTA of which BED files name intervals.
+        width: bases that are taken about the centre of an interval; 0 takes the interval.
+    """
+
+    sequence_column: str = "sequence"
+    label_column: str = "label"
+    chromosome_column: str = "chromosome"
+    genome: str = ""
+    width: int = 0
+
+
+class Piece(NamedTuple):
+    """Some rows of a file.
+
+    Attributes:
+        table: the rows as read, for answers to stand beside.
+        sequences: their bases.
+        labels: their labels as text; empty where they were not asked for.
+        chromosomes: where they lie; empty text where that is not known.
+    """
+
+    table: Table
+    sequences: list[str]
+    labels: list[str]
+    chromosomes: list[str]
+
+    def place(self, column: str) -> Callable[[int], str]:
+        """What tells `file:line:column` of a row."""
+        return partial(self.table.place, column=column)
+
+
+def pieces(path: str, form: Form, *, labelled: bool = True) -> Iterator[Piece]:
+    """The rows of a file or a folder, in order.
+
+    Args:
+        path: CSV, TSV, FASTA or BED by its name, plain or gzip; or a folder with a FASTA file for each class.
+        form: columns, genome, width.
+        labelled: whether labels are read, and missed where there is none.
+
+    Raises:
+        BadInput: with file, line and column.
+    """
+    if Path(path).is_dir():
+        yield from _of_folder(path, labelled)
+    elif is_fasta(path):
+        yield from _of_fasta(path, form.label_column if labelled else "")
+    elif is_bed(path):
+        yield from _of_bed(path, form, labelled)
+    else:
+        yield from _of_table(path, form, labelled)
+
+
+def _of_table(path: str, form: Form, labelled: bool) -> Iterator[Piece]:
+    columns = (form.sequence_column, form.label_column) if labelled else (form.sequence_column,)
+    for table in stream(path, columns=columns, chunk=CHUNK):
+        count, known = len(table.rows), form.chromosome_column in table.header
+        labels = table.column(form.label_column) if labelled else []
+        chromosomes = table.column(form.chromosome_column) if known else [""] * count
+        yield Piece(table, table.column(form.sequence_column), labels, chromosomes)
+
+
+def _of_fasta(path: str, label_key: str, label: str = "") -> Iterator[Piece]:
+    """Records, labelled by their headers where there is a key, or all by one label."""
+    records = read_fasta(path)
+    while some := list(islice(records, CHUNK)):
+        table = Table(path, ("name",), [[record.name] for record in some], [record.line for record in some])
+        labels = [label or _label(record, label_key, path) for record in some] if label or label_key else []
+        places = [record.chromosome for record in some]
+        yield Piece(table, [record.sequence for record in some], labels, places)
+
+
+def _label(record: Record, key: str, path: str) -> str:
+    found = record.label(key)
+    if not found:
+        wanted = f"{key}=CLASS or a word behind the name; or a folder with one file for each class"
+        raise BadInput("header without a label", wanted=wanted, got=f">{record.name}", where=f"{path}:{record.line}")
+    return found
+
+
+def _of_folder(path: str, labelled: bool) -> Iterator[Piece]:
+    """Each FASTA file is a class by its name without suffix."""
+    files = sorted(str(file) for file in Path(path).iterdir() if is_fasta(file.name) and file.is_file())
+    if not files:
+        wanted = f"a FASTA file for each class, {' '.join(SUFFIXES)}, plain or .gz"
+        raise BadInput("no FASTA file in this folder", wanted=wanted, where=path)
+    for file in files:
+        name = Path(file).name.removesuffix(".gz")
+        yield from _of_fasta(file, "", name[: name.rindex(".")] if labelled else "")
+
+
+def _of_bed(path: str, form: Form, labelled: bool) -> Iterator[Piece]:
+    if not form.genome:
+        raise BadInput("intervals without a genome", wanted="data.genome, the FASTA file that they lie in", where=path)
+    genome, intervals = Genome(form.genome), read_bed(path)
+    column = form.label_column if form.label_column in COLUMNS else "name"
+    while some := list(islice(intervals, CHUNK)):
+        for interval in some:
+            genome.require(interval.chromosome, interval.end, f"{path}:{interval.line}")
+        rows = [[str(getattr(interval, name)) for name in COLUMNS] for interval in some]
+        table = Table(path, COLUMNS, rows, [interval.line for interval in some])
+        labels = table.column(column) if labelled else []
+        sequences = [_bases(genome, interval.around(form.width)) for interval in some]
+        yield Piece(table, sequences, labels, table.cells("chromosome"))
+
+
+def _bases(genome: Genome, interval: Interval) -> str:
+    bases = genome.bases(interval.chromosome, interval.start, interval.end)
+    return other_strand(bases) if interval.strand == "-" else bases

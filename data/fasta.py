@@ -1,0 +1,83 @@
+"""FASTA: names and sequences of a file, plain or gzip, every fault told with its line.
+
+A header is `>NAME DESCRIPTION`. A label stands in the description, as `label=CTCF` or as its first word. A name of the
+form `chr1:17036408-17036508` says where in a genome the sequence lies.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from data.errors import BadInput
+from data.tables import text_lines
+
+SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas")
+_PLACE = re.compile(r"^(\w[\w.]*):\d[\d,]*-\d[\d,]*(?:\([+-]\))?$")
+
+
+class Record(NamedTuple):
+    """One sequence of a file.
+
+    Attributes:
+        line: of the header, counted from 1.
+        name: first word of the header.
+        description: what stands behind the name.
+        sequence: bases as they stand there, the lines joined.
+    """
+
+    line: int
+    name: str
+    description: str
+    sequence: str
+
+    def label(self, key: str) -> str:
+        """The word behind `key=`, else the description's first word; empty where there is none."""
+        words = self.description.split()
+        return next((word[len(key) + 1 :] for word in words if word.startswith(f"{key}=")), next(iter(words), ""))
+
+    @property
+    def chromosome(self) -> str:
+        """That of a name which is a place in a genome; else empty."""
+        match = _PLACE.match(self.name)
+        return match[1] if match else ""
+
+
+def is_fasta(path: str) -> bool:
+    """Whether a file is named as FASTA files are."""
+    return path.lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
+def read_fasta(path: str) -> Iterator[Record]:
+    """The records of a file, in order, one held at a time.
+
+    Raises:
+        BadInput: with file and line, when the file cannot be read, does not begin with a header, or a header lacks a
+            name or a sequence.
+    """
+    line, header, parts = 0, "", list[str]()
+    for number, text in enumerate(text_lines(path), start=1):
+        text = text.rstrip("\r\n").strip(" \t")
+        if text.startswith(">"):
+            if line:
+                yield _record(path, line, header, parts)
+            line, header, parts = number, text[1:], []
+        elif not line and text:
+            wanted = "a line that begins with >"
+            raise BadInput("not a FASTA file", wanted=wanted, got=repr(text[:20]), where=f"{path}:{number}")
+        else:
+            parts.append(text)
+    if not line:
+        raise BadInput("empty file", wanted="FASTA: a header line with > and a sequence", where=f"{path}:1")
+    yield _record(path, line, header, parts)
+
+
+def _record(path: str, line: int, header: str, parts: list[str]) -> Record:
+    name, _, description = header.strip().partition(" ")
+    if not name:
+        raise BadInput("header without a name", wanted=">NAME", where=f"{path}:{line}")
+    sequence = "".join(parts)
+    if not sequence:
+        raise BadInput(f"{name} has no sequence", wanted="bases behind its header", where=f"{path}:{line}")
+    return Record(line, name, description.strip(), sequence)

@@ -1,0 +1,150 @@
+"""A genome in FASTA, read by place, and BED intervals of it: starts count from 0, ends are not included."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from data.errors import BadInput
+from data.tables import text_lines
+
+_HEADERS = ("track", "browser", "#")
+COLUMNS = ("chromosome", "start", "end", "name", "score", "strand")
+
+
+class Interval(NamedTuple):
+    """A line of a BED file.
+
+    Attributes:
+        line: counted from 1.
+        chromosome: its name.
+        start: first base, counted from 0.
+        end: base behind the last one.
+        name: fourth column; empty where there is none.
+        score: fifth column.
+        strand: sixth column: +, - or . for none.
+    """
+
+    line: int
+    chromosome: str
+    start: int
+    end: int
+    name: str = ""
+    score: str = ""
+    strand: str = "."
+
+    def around(self, width: int) -> Interval:
+        """As many bases about the same centre; itself for width 0."""
+        if not width:
+            return self
+        start = (self.start + self.end) // 2 - width // 2
+        return self._replace(start=start, end=start + width)
+
+
+def is_bed(path: str) -> bool:
+    """Whether a file is named as BED files are."""
+    return path.lower().removesuffix(".gz").endswith(".bed")
+
+
+def read_bed(path: str) -> Iterator[Interval]:
+    """The intervals of a file, in order.
+
+    Raises:
+        BadInput: with file, line and column.
+    """
+    found = 0
+    for number, text in enumerate(text_lines(path), start=1):
+        if text.strip() and not text.startswith(_HEADERS):
+            found += 1
+            yield _interval(text.rstrip("\r\n"), number, f"{path}:{number}")
+    if not found:
+        raise BadInput("no interval", wanted="lines of chromosome, start and end", where=path)
+
+
+def _interval(text: str, line: int, where: str) -> Interval:
+    cells = text.split("\t") if "\t" in text else text.split()
+    if len(cells) < 3:
+        raise BadInput("too few columns", wanted="chromosome, start and end", got=len(cells), where=where)
+    start, end = (_number(cells[place], f"{where}:{COLUMNS[place]}") for place in (1, 2))
+    if start >= end:
+        wanted = "a start below the end (BED counts starts from 0 and leaves ends out)"
+        raise BadInput("start and end are swapped or equal", wanted=wanted, got=f"{start} to {end}", where=where)
+    found = Interval(line, cells[0], start, end, *(cell.strip() for cell in cells[3:6]))
+    if found.strand not in ("+", "-", "."):
+        raise BadInput("unknown strand", wanted="+, - or .", got=repr(found.strand), where=f"{where}:strand")
+    return found
+
+
+def _number(cell: str, where: str) -> int:
+    if not cell.strip().isdecimal():
+        raise BadInput("not a place", wanted="a whole number from 0", got=repr(cell), where=where)
+    return int(cell)
+
+
+class Genome:
+    """A FASTA file of chromosomes with an index beside it, `GENOME.fai`, which is made where there is none.
+
+    Args:
+        path: the file, not compressed, or by bgzip.
+
+    Raises:
+        BadInput: no such file, a file that cannot be indexed, or an index that is older than the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        next(text_lines(path), "")
+        index = path + ".fai"
+        if os.path.exists(index) and os.path.getmtime(index) < os.path.getmtime(path):
+            raise BadInput("the index is older than the genome", wanted="no index, or a new one", where=index)
+
+    @cached_property
+    def _file(self) -> Any:
+        import pyfaidx
+
+        try:
+            return pyfaidx.Fasta(self.path, as_raw=True, rebuild=False)
+        except (pyfaidx.FastaIndexingError, pyfaidx.UnsupportedCompressionFormat, ImportError, ValueError) as error:
+            wanted = "plain FASTA, the lines of a chromosome all of one length, with one kind of line end"
+            raise BadInput("the genome cannot be indexed", wanted=wanted, got=error, where=self.path) from None
+        except OSError as error:
+            wanted = "a folder that can be written to, or an index beside the genome"
+            raise BadInput("the genome's index cannot be written", wanted=wanted, got=error, where=self.path) from None
+
+    @cached_property
+    def lengths(self) -> dict[str, int]:
+        """Bases of each chromosome."""
+        return {name: len(chromosome) for name, chromosome in self._file.items()}
+
+    def bases(self, chromosome: str, start: int, end: int) -> str:
+        """The plus strand from start to end, N where that lies beyond the chromosome."""
+        inside = self._file[chromosome][max(start, 0) : min(end, self.lengths[chromosome])] if end > 0 else ""
+        return ("N" * max(-start, 0) + str(inside)).ljust(end - start, "N")
+
+    def require(self, chromosome: str, end: int, where: str) -> None:
+        """Refuse a place that the genome lacks.
+
+        Args:
+            chromosome: a name.
+            end: base behind the last one that is asked for.
+            where: file and line that ask.
+
+        Raises:
+            BadInput: no such chromosome, or one that ends before.
+        """
+        if chromosome not in self.lengths:
+            wanted = f"one that {self.path} has{_meant(chromosome, list(self.lengths))}"
+            raise BadInput("unknown chromosome", wanted=wanted, got=repr(chromosome), where=where)
+        if end > (length := self.lengths[chromosome]):
+            first = " (does the file count from 1? BED counts from 0)" if end == length + 1 else ""
+            wanted = f"an end of at most {length}"
+            raise BadInput(f"beyond the end of {chromosome}{first}", wanted=wanted, got=end, where=where)
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
+    close = [other] if other in names else get_close_matches(name, names, n=1)
+    return f", such as {close[0]}" if close else ""

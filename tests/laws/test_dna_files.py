@@ -1,0 +1,213 @@
+"""FASTA, BED and the rest: what is read, how it is divided, and what each fault says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.dna_files import Form, pieces
+from data.errors import BadInput
+from data.fasta import read_fasta
+from data.genome import Genome, read_bed
+from data.genomics import GenomicsData, folds, labelled_rows, load, requests
+from data.kmers import shares_kmer
+from data.sequences import decode, encode, other_strand, reverse_complement
+
+CHR1 = "ACGTTGCAACGTNNACGTRYACCATG"  # 26 bases
+CHR2 = "ttttggggccccaaaa"
+
+
+def write(path: Path, text: str) -> str:
+    path.write_bytes(text.encode())
+    return str(path)
+
+
+@pytest.fixture
+def genome(tmp_path):
+    lines = "\n".join(CHR1[start : start + 10] for start in range(0, 26, 10))
+    return write(tmp_path / "genome.fa", f">chr1 first\n{lines}\n>chr2\n{CHR2}\n")
+
+
+def refused(call) -> str:
+    with pytest.raises(BadInput) as error:
+        call()
+    return str(error.value)
+
+
+def random_bases(count, width, seed=0):
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list("ACGT"), width)) for _ in range(count)]
+
+
+def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
+    path = write(tmp_path / "a.fa", ">chr7:5-11 x label=CTCF\r\nACG\r\ntta\r\n\r\n>s2 PU.1 more\nGG\n>s3\nN\n")
+    one, two, three = read_fasta(path)
+    assert (one.line, one.name, one.sequence, one.label("label"), one.chromosome) == (
+        *(1, "chr7:5-11", "ACGtta"),
+        *("CTCF", "chr7"),
+    )
+    assert (two.label("label"), two.chromosome, three.label("label")) == ("PU.1", "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ":1: empty file; wanted FASTA"),
+        ("ACGT\n", ":1: not a FASTA file; wanted a line that begins with >, got 'ACGT'"),
+        (">a\nAC\n>\nGG\n", ":3: header without a name"),
+        (">a\nAC\n>b\n>c\nGG\n", ":3: b has no sequence"),
+        (">a label=x\nAC\n>b\nGG\n", ":3: header without a label; wanted label=CLASS or a word behind the name"),
+        (">a label=x\nAC\n>b label=y\nGJ\n", ":3:sequence: unknown letter at position 2"),
+    ],
+)
+def test_each_fault_of_a_fasta_file_has_its_line(tmp_path, text, message):
+    path = write(tmp_path / "a.fa", text)
+    assert refused(lambda: load(GenomicsData(path=path), 0)).startswith(path + message)
+
+
+def test_a_folder_with_a_file_for_each_class_is_labelled_by_their_names(tmp_path):
+    write(tmp_path / "ctcf.fa", ">chr1:1-4\nACG\n>chr2:1-4\nCCG\n")
+    write(tmp_path / "pu.1.fasta", ">chr1:7-9\nTTG\n")
+    (tmp_path / "README").write_text("not a class")
+    whole = list(pieces(str(tmp_path), Form()))
+    assert [piece.labels for piece in whole] == [["ctcf"] * 2, ["pu.1"]]
+    assert [piece.chromosomes for piece in whole] == [["chr1", "chr2"], ["chr1"]]
+    write(tmp_path / "empty.fa", "")
+    assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(f"{tmp_path}/empty.fa:1: empty file")
+
+
+def test_intervals_are_read_from_their_strand_of_the_genome(genome, tmp_path):
+    bed = write(
+        tmp_path / "a.bed", "# peaks\nchr1\t0\t4\tx\t7\t+\nchr1\t16\t20\ty\t8\t-\nchr2\t2 6\n".replace("2 6", "2\t6\ty")
+    )
+    (piece,) = pieces(bed, Form(genome=genome))
+    assert piece.sequences == ["ACGT", other_strand("GTRY"), "ttgg"]
+    assert other_strand("GTRY") == "RYAC"
+    assert piece.labels == ["x", "y", "y"]
+    assert piece.chromosomes == ["chr1", "chr1", "chr2"]
+    assert piece.table.lines == [2, 3, 4]
+
+
+def test_a_strand_of_text_is_that_of_codes():
+    text = "ACGTURYSWKMBDHVNacgturyswkmbdhvn"
+    (codes,) = reverse_complement(encode([text])[np.arange(1)])
+    assert decode(codes[None])[0] == other_strand(text).upper()
+
+
+def test_a_width_is_taken_about_the_centre_and_what_lies_outside_is_unknown(genome, tmp_path):
+    bed = write(tmp_path / "a.bed", "chr1\t3\t5\tx\nchr1\t0\t2\ty\nchr1\t24\t26\ty\n")
+    (piece,) = pieces(bed, Form(genome=genome, width=6))
+    assert piece.sequences == [CHR1[1:7], "NN" + CHR1[:4], CHR1[22:] + "NN"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("chr1\t1", ":1: too few columns; wanted chromosome, start and end, got 2"),
+        ("chr1\t9\t5\tx", ":1: start and end are swapped or equal; wanted a start below the end (BED counts starts"),
+        ("chr1\t-1\t5\tx", ":1:start: not a place; wanted a whole number from 0, got '-1'"),
+        ("chr1\t1\t5.0\tx", ":1:end: not a place"),
+        ("chr1\t1\t5\tx\t0\t*", ":1:strand: unknown strand; wanted +, - or ., got '*'"),
+        ("1\t1\t5\tx", ":1: unknown chromosome; wanted one that "),
+        ("chr1\t1\t40\tx", ":1: beyond the end of chr1; wanted an end of at most 26, got 40"),
+        ("chr1\t1\t27\tx", ":1: beyond the end of chr1 (does the file count from 1? BED counts from 0)"),
+        ("chr1\t1\t5", ":1:name: empty name"),
+        ("# nothing", ": no interval"),
+    ],
+)
+def test_each_fault_of_an_interval_has_its_line(genome, tmp_path, line, message):
+    bed = write(tmp_path / "a.bed", line + "\n")
+    told = refused(lambda: load(GenomicsData(path=bed, genome=genome), 0))
+    assert told.startswith(bed + message)
+    if "unknown chromosome" in message:
+        assert "such as chr1" in told
+
+
+def test_a_genome_that_cannot_be_read_by_place_says_why(genome, tmp_path):
+    bed = write(tmp_path / "a.bed", "chr1\t1\t5\tx\n")
+    assert refused(lambda: load(GenomicsData(path=bed), 0)).startswith(f"{bed}: intervals without a genome")
+    gone = str(tmp_path / "gone.fa")
+    assert refused(lambda: Genome(gone)).startswith(f"{gone}: no such file")
+    ragged = write(tmp_path / "ragged.fa", ">chr1\nACGT\nAC\nACGT\n")
+    assert refused(lambda: Genome(ragged).lengths).startswith(f"{ragged}: the genome cannot be indexed; wanted plain")
+    assert Genome(genome).lengths == {"chr1": 26, "chr2": 16}
+    import os
+
+    os.utime(genome + ".fai", (0, 0))
+    assert refused(lambda: Genome(genome)).startswith(f"{genome}.fai: the index is older than the genome")
+
+
+def table(tmp_path, rows, header="sequence,label", name="a.csv"):
+    return write(tmp_path / name, "\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+
+
+def test_chromosomes_are_held_out_by_name(tmp_path):
+    bases = random_bases(12, 9)
+    rows = [(b, "xy"[i % 2], f"chr{1 + i // 4}") for i, b in enumerate(bases)]
+    path = table(tmp_path, rows, "sequence,label,chromosome")
+    given = GenomicsData(path=path, val_chromosomes=("chr2",), test_chromosomes=("chr3",))
+    splits = load(given, 0)
+    assert [decode(part["sequence"]) for _, part in splits.items()] == [bases[:4], bases[4:8], bases[8:]]
+    assert splits.meta["split_rule"] == "by chromosome, held out: val chr2, test chr3"
+    for changed, message in [
+        ({"test_chromosomes": ()}, "no chromosome is named for test"),
+        ({"test_chromosomes": ("chr2",)}, "a chromosome in val and in test; wanted one of them, got chr2"),
+        ({"val_chromosomes": ("chr9",)}, "a chromosome without rows; wanted one of chr1, chr2, chr3, got 'chr9'"),
+    ]:
+        options = GenomicsData(**{"path": path, "val_chromosomes": ("chr2",), "test_chromosomes": ("chr3",), **changed})
+        assert refused(lambda options=options: load(options, 0)).startswith(message)
+    plain = table(tmp_path, [row[:2] for row in rows], name="b.csv")
+    options = GenomicsData(path=plain, val_chromosomes=("chr2",), test_chromosomes=("chr3",))
+    assert refused(lambda: load(options, 0)).startswith("rows without a chromosome cannot be split by it")
+
+
+def test_kin_do_not_straddle_a_random_split(tmp_path):
+    bases = random_bases(60, 40)
+    kin = [base[:35] + "ACGTA" for base in bases[:30]]
+    path = table(tmp_path, [(b, "xy"[i % 2]) for i, b in enumerate([*bases, *kin])])
+    splits = load(GenomicsData(path=path, shared_kmers=30, val_fraction=0.2, test_fraction=0.2), 3)
+    assert sum(part.size for _, part in splits.items()) == 90
+    for part in ("val", "test"):
+        assert 10 <= getattr(splits, part).size <= 26
+        assert not shares_kmer(getattr(splits, part)["sequence"], splits.train["sequence"], 30).any()
+    apart = load(GenomicsData(path=path, val_fraction=0.2, test_fraction=0.2), 3)
+    assert shares_kmer(apart.test["sequence"], apart.train["sequence"], 30).any()
+
+
+def test_sets_of_labels_and_values_are_learnt_too(tmp_path):
+    bases = random_bases(40, 11)
+    sets = ["a;b", "b", ".", "c ; a"]
+    path = table(tmp_path, [(b, sets[i % 4]) for i, b in enumerate(bases)])
+    splits = load(GenomicsData(path=path, target="labels"), 0)
+    assert splits.meta["classes"] == ["a", "b", "c"]
+    assert splits.train["label"].dtype == np.float32
+    assert splits.train["label"].shape == (splits.train.size, 3)
+    whole = sum((part["label"].sum(0) for _, part in splits.items()), np.zeros(3))
+    assert whole.tolist() == [20, 20, 10]
+    values = table(tmp_path, [(b, f"{i / 8}") for i, b in enumerate(bases)], name="v.csv")
+    splits = load(GenomicsData(path=values, target="value"), 0)
+    assert splits.meta["classes"] == []
+    assert set(splits.meta["class_counts"]["train"]) == {"mean", "deviation"}
+    assert sorted(np.concatenate([p["label"] for _, p in splits.items()]).tolist()) == [i / 8 for i in range(40)]
+    assert [fold.test.size for fold in folds(splits, 4, seed=0)] == [10, 10, 10, 10]
+    wrong = table(tmp_path, [(b, "high" if i == 5 else "1") for i, b in enumerate(bases)], name="w.csv")
+    told = refused(lambda: load(GenomicsData(path=wrong, target="value"), 0))
+    assert told == f"{wrong}:7:label: not a value; wanted a finite number, got 'high'"
+
+
+def test_files_of_every_form_are_asked_and_judged_by_the_training_options(genome, tmp_path):
+    bed = write(tmp_path / "a.bed", "chr1\t0\t4\tx\t1\t-\nchr2\t2\t6\ty\n")
+    metadata = {
+        "run": {"data": {"genome": genome, "val_chromosomes": ["chr1"]}},
+        "data": {"shortest": 4, "length": 4},
+        "classes": ["x", "y"],
+    }
+    ((asked, inputs),) = requests(bed, metadata)
+    assert inputs == {"sequence": [other_strand("ACGT"), "ttgg"]}
+    assert asked.header == ("chromosome", "start", "end", "name", "score", "strand")
+    assert labelled_rows(bed, metadata)["label"].tolist() == [0, 1]
+    fasta = write(tmp_path / "b.fa", ">s1\nACGT\n>s2 y\nGGGG\n")
+    ((asked, inputs),) = requests(fasta, metadata)
+    assert asked.rows == [["s1"], ["s2"]]
+    assert inputs == {"sequence": ["ACGT", "GGGG"]}
+    assert next(read_bed(bed)).strand == "-"
