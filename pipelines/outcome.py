@@ -105,7 +105,7 @@ def fit_and_judge(
     mirror: tracking.Mirror,
 ) -> Outcome:
     """Train, score every split beside the baselines, and record all of it."""
-    task, report = session.domain.task, session.report
+    task, report = session.domain.task_for(run), session.report
     once(folder, "data", {**splits.meta, "digest": digest(splits)})
     tracking.follow(mirror)
     with report.progress(task, run, splits) as progress:
@@ -113,7 +113,7 @@ def fit_and_judge(
     if session.profile and (page := folder.path / "profile" / "profile.md").exists():
         folder.write("artifact", {"path": page.relative_to(folder.path), "under": "profile"})
     scores = {name: engine.evaluate(fitted.model, task, rows, splits.meta) for name, rows in splits.items()}
-    baselines = _baselines(session, splits, run.seed)
+    baselines = _baselines(session, run, splits)
     counts = account(fitted.model)
     told = {
         "seed": run.seed,
@@ -133,11 +133,11 @@ def fit_and_judge(
     return Outcome(run, splits, folder, mirror, told, fitted)
 
 
-def _baselines(session: Session, splits: Splits, seed: int) -> dict[str, Any]:
+def _baselines(session: Session, run: Run, splits: Splits) -> dict[str, Any]:
     """Scores of the baselines, which are trained once for all members on the same rows."""
     if (rows := digest(splits)) not in session.baselines:
         with session.report.waiting("training the baselines"):
-            session.baselines[rows] = session.domain.task.baselines(splits, seed)
+            session.baselines[rows] = session.domain.task_for(run).baselines(splits, run.seed)
     return session.baselines[rows]
 
 
@@ -169,7 +169,7 @@ def _fit(
         tracking.follow(mirror)
 
     checkpoints = Checkpoints(folder.path / "checkpoints", session.minutes)
-    return engine.fit(prepared, run, session.domain.task, splits, callbacks, checkpoints, record)
+    return engine.fit(prepared, run, session.domain.task_for(run), splits, callbacks, checkpoints, record)
 
 
 def finish(session: Session, outcome: Outcome) -> Path:
@@ -183,7 +183,7 @@ def finish(session: Session, outcome: Outcome) -> Path:
         figures, path = _draw_and_export(session, outcome)
     for figure in figures:
         folder.write("artifact", {"path": figure.relative_to(folder.path)})
-    measure = session.domain.task.measure
+    measure = session.domain.task_for(outcome.run).measure
     judged = {
         "measure": measure,
         "more_is_better": MEASURES[measure].more_is_better,
@@ -199,11 +199,13 @@ def finish(session: Session, outcome: Outcome) -> Path:
 def restored(session: Session, outcome: Outcome, name: str = "") -> engine.Fitted:
     """The trained model of an outcome, from its last state; named after the recipe where no name is given."""
     kept = Checkpoints(outcome.folder.path / "checkpoints", writes=False)
-    return engine.restored(outcome.run, session.domain.task, outcome.splits, kept, name)
+    task = session.domain.task_for(outcome.run)
+    return engine.restored(outcome.run, task, outcome.splits, kept, name)
 
 
 def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Path]:
-    task, splits, fitted, folder = session.domain.task, outcome.splits, outcome.fitted, outcome.folder.path
+    task, splits = session.domain.task_for(outcome.run), outcome.splits
+    fitted, folder = outcome.fitted, outcome.folder.path
     assert fitted is not None
     drawn = folder / "plots"
     figures = []

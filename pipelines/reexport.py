@@ -57,7 +57,7 @@ def main(place: Path) -> None:
     request = json.loads((place / "told.json").read_text())
     owner = domain(json.loads((place / "run.json").read_text())["domain"])
     run = read_run(place / "run.json", owner)
-    task = owner.task
+    task = owner.task_for(run)
     register_layers(task, run)
     (_, splits), *_ = owner.members(run, owner.load(run.data, run.splits_by))
     model = keras.saving.load_model(place / "model.keras", compile=False)

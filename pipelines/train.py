@@ -97,19 +97,19 @@ def _compute_only(session: Session, members: Sequence[tuple[Run, Splits]], taken
         folder = _child(taken_up, member) if taken_up and len(members) > 1 else taken_up
         if len(members) > 1 and folder is not None and _scores_of_ended(folder):
             continue  # as the chief does, who would not take part in building it
-        prepared = engine.prepare(member, session.domain.task, splits)
+        prepared = engine.prepare(member, session.domain.task_for(member), splits)
         checkpoints = Checkpoints(folder.path / "checkpoints" if folder else None, writes=False)
-        engine.fit(prepared, member, session.domain.task, splits, checkpoints=checkpoints)
+        engine.fit(prepared, member, session.domain.task_for(member), splits, checkpoints=checkpoints)
 
 
 def _train_one(session: Session, run: Run, splits: Splits, taken_up: RunFolder | None) -> dict[str, Any]:
-    prepared = engine.prepare(run, session.domain.task, splits)
+    prepared = engine.prepare(run, session.domain.task_for(run), splits)
     session.report.model(run, account(prepared.model))
     with recorded(session, run, taken_up) as (folder, mirror):
         outcome = fit_and_judge(session, run, splits, prepared, folder, mirror)
         path = finish(session, outcome)
     result = results.result(run, outcome.told, [outcome.told], {}, path)
-    session.report.result(session.domain.task, result, splits.meta)
+    session.report.result(session.domain.task_for(run), result, splits.meta)
     return result
 
 
@@ -117,7 +117,7 @@ def _train_several(
     session: Session, run: Run, whole: Splits, members: Sequence[tuple[Run, Splits]], taken_up: RunFolder | None
 ) -> dict[str, Any]:
     """A parent run with a child for each member; exports the best of them, or the ensemble that the run asks for."""
-    task = session.domain.task
+    task = session.domain.task_for(run)
     outcomes: list[Outcome] = []
     with recorded(session, run, taken_up) as (parent, mirror):
         once(parent, "data", {**whole.meta, "digest": digest(whole)})
@@ -156,7 +156,7 @@ def _ensemble(
     mirror: tracking.Mirror,
 ) -> Outcome:
     """All members as one model, judged on the rows that they share."""
-    task = session.domain.task
+    task = session.domain.task_for(run)
     with session.report.waiting("putting the members together"):
         models = [restored(session, outcome, f"member{i}") for i, outcome in enumerate(outcomes)]
         model, shares = combined(run, task, [fitted.model for fitted in models], splits)
@@ -183,7 +183,7 @@ def _member(session: Session, member: Run, splits: Splits, parent: RunFolder) ->
         mirror = tracking.Mirror(folder, session.domain.name)
         told = {k: v for k, v in scores.items() if k not in ("card", "verdict")}
         return Outcome(member, splits, folder, mirror, told, None)
-    prepared = engine.prepare(member, session.domain.task, splits)
+    prepared = engine.prepare(member, session.domain.task_for(member), splits)
     with recorded(session, member, folder, parent.name) as (folder, mirror):
         return fit_and_judge(session, member, splits, prepared, folder, mirror)
 

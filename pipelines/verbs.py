@@ -61,7 +61,7 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
     """
     export = find(domain, model)
     rows = domain.rows(file, export.metadata) if file else _test_rows(domain, export)
-    task = domain.task
+    task = domain.task_for(run_of(export.metadata["run"], domain, str(export.folder)))
     outputs = task.answers(Served(export)(task.raw(rows)), rows)
     scores = task.evaluate(outputs, rows, export.metadata)
     out = Report(json).out

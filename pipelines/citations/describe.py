@@ -40,7 +40,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     from arch.account import account
     from pipelines.task import build
 
-    counts = account(build(domain.task, run, splits.meta))
+    counts = account(build(domain.task_for(run), run, splits.meta))
     if flags.json:
         return {
             "name": run.recipe,

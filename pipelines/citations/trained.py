@@ -39,6 +39,6 @@ def open_trained(domain: Domain, model: str) -> Trained:
 
     export = find(domain, model)
     run = run_of(export.metadata["run"], domain, str(export.folder))
-    register_layers(domain.task, run)
+    register_layers(domain.task_for(run), run)
     (_, splits), *_ = domain.members(run, domain.load(run.data, run.splits_by))
     return Trained(export, keras.saving.load_model(export.folder / "model.keras", compile=False), splits)
