@@ -109,6 +109,12 @@ FAMILIES = (
         ("transformer_encoder", "vit"),
     ),
     Family(
+        "Forecasting",
+        "The future of a series is made of its past; level, scale and seasons are taken out before and put back after.",
+        "y = sum_b G_b f_b(x_b), x_(b + 1) = x_b - H_b f_b(x_b); or y = W x",
+        ("nbeats", "nhits", "dlinear", "nlinear", "seq2seq", "esrnn", "patchtst"),
+    ),
+    Family(
         "Wide and deep",
         "Position itself has a meaning, beside local patterns.",
         "y = W [positional words of x, cnn(x)]",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.laws import cases_convnets, cases_equivariant, cases_graphs
+from tests.laws import cases_convnets, cases_equivariant, cases_forecast, cases_graphs
 from tests.laws.case import Case
 
 CASES: dict[str, Case] = {
@@ -78,6 +78,7 @@ CASES: dict[str, Case] = {
     ),
     **cases_convnets.CASES,
     **cases_equivariant.CASES,
+    **cases_forecast.CASES,
     **cases_graphs.CASES,
 }
 
@@ -98,5 +99,6 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.transformer.SinusoidalPositions": {},
     **cases_convnets.LAYERS,
     **cases_equivariant.LAYERS,
+    **cases_forecast.LAYERS,
     **cases_graphs.LAYERS,
 }

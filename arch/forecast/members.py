@@ -1,0 +1,106 @@
+"""Several networks of one shape side by side: one product for all of them, weights of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from arch.blocks import require, require_positive
+
+
+@keras.saving.register_keras_serializable(package="arch")
+class MemberDense(keras.layers.Layer):
+    """A dense layer for each member: `y[m] = f(x[m] W[m] + b[m])`, (members, batch, in) -> (members, batch, units).
+
+    Weights: kernel (members, in, units), bias (members, 1, units).
+
+    Args:
+        units: outputs of each member.
+        activation: Keras name of f.
+        **kwargs: as of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, activation: str = "linear", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        require_positive("MemberDense", "units", units)
+        self.units, self.activation = units, activation
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        """Draw each member's weights as if it were alone."""
+        members, _, size = input_shape
+        limit = float(np.sqrt(6 / (size + self.units)))  # Glorot's, which Keras would take over all members
+        start = keras.initializers.RandomUniform(-limit, limit)
+        self.kernel = self.add_weight(shape=(members, size, self.units), initializer=start, name="kernel")
+        self.bias = self.add_weight(shape=(members, 1, self.units), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """One batched product."""
+        return keras.activations.get(self.activation)(ops.matmul(inputs, self.kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """(members, batch, units)."""
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {**super().get_config(), "units": self.units, "activation": self.activation}
+
+    def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
+        """Of one row: a product for each weight."""
+        return input_shape[0] * input_shape[-1] * self.units
+
+
+@keras.saving.register_keras_serializable(package="arch")
+class Spread(keras.layers.Layer):
+    """A copy of each row for every member: (batch, n) -> (members, batch, n). No weights.
+
+    Where `seen` is given, a member's copy holds the last so many values alone, the others are zero; members take the
+    numbers in turn.
+
+    Args:
+        members: copies.
+        seen: values at the end that each member sees; empty for all.
+        **kwargs: as of `keras.layers.Layer`.
+    """
+
+    def __init__(self, members: int, seen: tuple[int, ...] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.members, self.seen = members, tuple(seen)
+
+    def call(self, inputs: Any) -> Any:
+        """Copies with what is too far back left out."""
+        size = inputs.shape[1]
+        reach = np.array([self.seen[m % len(self.seen)] if self.seen else size for m in range(self.members)])
+        mask = np.arange(size) >= size - reach[:, None, None]
+        return inputs[None] * ops.cast(ops.convert_to_tensor(mask), inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """(members, batch, n)."""
+        return (self.members, *input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {**super().get_config(), "members": self.members, "seen": self.seen}
+
+
+@keras.saving.register_keras_serializable(package="arch")
+class Gathered(keras.layers.Layer):
+    """The members' answers for each row side by side: (members, batch, n) -> (batch, members * n). No weights."""
+
+    def call(self, inputs: Any) -> Any:
+        """All answers of the first member, then of the second and so on."""
+        members, _, size = inputs.shape
+        return ops.reshape(ops.transpose(inputs, (1, 0, 2)), (-1, members * size))
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        """(batch, members * n)."""
+        return (input_shape[1], input_shape[0] * input_shape[2])
+
+
+def require_windows(who: str, inputs: Any) -> None:
+    """Raise unless the input is (batch, length, channels) of known length: what forecasters read."""
+    known = len(inputs.shape) == 3 and None not in inputs.shape[1:]
+    require(known, who, "inputs must be (batch, length, channels) of known sizes", inputs.shape)

@@ -1,0 +1,221 @@
+"""Economic series: which ones, how they are split in time, and what a file for a trained model must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import numpy as np
+
+from data.economics_panel import Panel, check_lengths, constant
+from data.economics_sources import COMPETITIONS, from_file, named
+from data.economics_windows import Windows, drawn_rows, fixed_rows
+from data.errors import BadInput
+from data.splits import Rows, Splits
+
+HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "weekly": 13, "daily": 14, "hourly": 48, "other": 8}
+LONGEST = 512  # values of a history that a model sees, unless more are asked for
+
+
+@dataclass(frozen=True)
+class EconomicsData:
+    """Which series to learn from; without a path, those of a competition.
+
+    Attributes:
+        path: CSV, TSV or parquet with unique_id, ds, y; or ds and a column a series; or columns of numbers alone.
+        name: published series where there is no path: m1, m3, tourism or macrodata.
+        frequency: yearly to hourly, a code as QE, or values a season; of a file, where its dates do not tell it.
+        horizon: values to forecast; 0 for the competition's own, else by the frequency: 6 years, 8 quarters, 18 months.
+        history: newest values of a series that a model sees; 0 for all of the longest one, at most 512.
+        draws: windows that are drawn from each series for an epoch, others in every epoch.
+        recent: how many horizons before the end windows are drawn from; 0 for the whole series.
+        split: last holds out a horizon for test and one for validation; fractions 20 % and 10 % of each series.
+        val_share: share of the series, drawn by the seed, whose last horizon before test is held out to choose by; the
+            others are learnt from up to test, which a model of many series can well be, and one of few cannot.
+        origins: forecasts of a horizon that are judged in each part, one behind the other; with split last.
+        stride: values from one judged forecast to the next; 0 for a whole horizon.
+        transform: what a model learns: values, their differences, logarithms, or differences of logarithms.
+        constant: what is done about series that never move, which MASE cannot judge.
+    """
+
+    path: str = ""
+    name: str = "m3"
+    frequency: str = ""
+    horizon: int = 0
+    history: int = 0
+    draws: int = 16
+    recent: int = 0
+    split: Literal["last", "fractions"] = "last"
+    origins: int = 1
+    stride: int = 0
+    transform: Literal["level", "difference", "log", "log_difference"] = "level"
+    constant: Literal["refuse", "drop", "keep"] = "refuse"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work before anything is read."""
+        for name, least in {"horizon": 0, "history": 0, "recent": 0, "stride": 0, "draws": 1, "origins": 1}.items():
+            if getattr(self, name) < least:
+                raise BadInput(f"data.{name} cannot work", wanted=f"at least {least}", got=getattr(self, name))
+
+
+def load(options: EconomicsData, seed: int) -> Splits:
+    """Read, check, split in time.
+
+    Args:
+        options: where from, horizon, split.
+        seed: unused: a split in time has no chance in it.
+
+    Returns:
+        Splits of rows (series, origin), with `history`, `target` and `scale` made around each batch
+        (`data.economics_windows`). In meta: name, source, licence, files, sha256, unit, frequency, period, horizon,
+        length (of a history), shortest, series, transform, split_rule, dropped, and for each split rows and digest.
+
+    Raises:
+        BadInput: with series and date, whatever keeps the series from being forecast.
+    """
+    panel, about = read(options)
+    horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
+    if panel.held and horizon > panel.held:
+        raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
+    panel, dropped = without_constants(panel, options.constant, horizon)
+    check_signs(panel, options.transform)
+    ends, rule = boundaries(panel, options, horizon)
+    length = options.history or int(min(panel.lengths.max() - horizon, LONGEST))
+    stride = options.stride or horizon
+    rows = divided(panel, options, ends, (length, horizon, stride))
+    facts = {
+        "unit": "one forecast of one series",
+        "frequency": panel.frequency.name,
+        "period": panel.frequency.period,
+        "horizon": horizon,
+        "length": length,
+        "shortest": panel.frequency.period + 1,
+        "series": len(panel),
+        "dropped": dropped,
+        "transform": options.transform,
+        "split_rule": rule,
+        "rows": {name: part.size for name, part in rows.items()},
+        "digest": {name: digest(panel, part, ends, name) for name, part in rows.items()},
+    }
+    return Splits(**rows, meta={**about, **facts})
+
+
+def read(options: EconomicsData) -> tuple[Panel, dict[str, Any]]:
+    """The series and what is known of their source."""
+    if options.path:
+        return from_file(options.path, options.frequency)
+    return named(options.name, options.frequency or ("quarterly" if options.name in COMPETITIONS else ""))
+
+
+def without_constants(panel: Panel, what: str, horizon: int) -> tuple[Panel, int]:
+    """The panel without series that never move before the test values, and how many those were.
+
+    Raises:
+        BadInput: naming the first of them, where they are to be refused, or where nothing else is left.
+    """
+    still = constant(panel, panel.held or horizon)
+    if not still.size or what == "keep":
+        return panel, 0
+    if what == "refuse" or len(still) == len(panel):
+        wanted = "series that move, or data.constant drop or keep"
+        got = f"{panel.series(int(still[0]))[0]:g} at all times, in {len(still):,} series"
+        raise BadInput(
+            "a constant series, which MASE cannot judge", wanted=wanted, got=got, where=panel.place(still[0])
+        )
+    return panel.take(np.setdiff1d(np.arange(len(panel)), still)), len(still)
+
+
+def check_signs(panel: Panel, transform: str) -> None:
+    """Refuse what has no logarithm.
+
+    Raises:
+        BadInput: naming series and date of the first such value.
+    """
+    if not transform.startswith("log"):
+        return
+    if (wrong := np.flatnonzero(panel.values <= 0)).size:
+        from data.economics_panel import owner
+
+        where = panel.place(*owner(panel, int(wrong[0])))
+        raise BadInput("no logarithm", wanted="values above 0", got=panel.values[wrong[0]], where=where)
+
+
+def boundaries(panel: Panel, options: EconomicsData, horizon: int) -> tuple[np.ndarray, str]:
+    """Where training, validation and test end in each series, (3, series), and the rule in words."""
+    least, lengths = panel.frequency.period + 1, panel.lengths
+    if options.split == "fractions":
+        ends = np.stack([(0.7 * lengths).astype(int), lengths - (0.2 * lengths).astype(int), lengths])
+        check_lengths(panel, 10 * horizon, "a horizon in the tenth that is for validation")
+        return ends, "in time: the first 70 % of each series to learn from, 10 % to choose by, 20 % for test"
+    span = horizon + (options.origins - 1) * (options.stride or horizon)
+    test = max(panel.held, span)
+    check_lengths(panel, test + span + least, f"{test} for test, {span} for validation, a season and one before")
+    rule = (
+        f"{'official' if panel.held and options.origins == 1 else 'in time'}: the last {span} of each series for test"
+    )
+    return np.stack(
+        [lengths - test - span, lengths - test, lengths - test + span]
+    ), f"{rule}, {span} before to choose by"
+
+
+def divided(panel: Panel, options: EconomicsData, ends: np.ndarray, sizes: tuple[int, int, int]) -> dict[str, Rows]:
+    """The rows of the three parts; every value to be forecast lies in its own part, every history before it."""
+    length, horizon, stride = sizes
+    train, val, test = ends
+    earliest = np.full(len(panel), panel.frequency.period + 1)
+    if options.recent:
+        earliest = np.maximum(earliest, train - options.recent * horizon)
+    windows = Windows(panel, length, horizon)
+    drawing = Windows(panel, length, horizon, earliest, train - horizon)
+    rows = drawn_rows(drawing, options.draws)
+    if not rows.size:
+        wanted = f"series of which {panel.frequency.period + 1} values and a horizon lie before validation"
+        raise BadInput(
+            "nothing to learn from", wanted=wanted, got=f"at most {train.max()} values", where=panel.place(0)
+        )
+    return {
+        "train": rows,
+        "val": fixed_rows(panel, windows, train, val - horizon, stride),
+        "test": fixed_rows(panel, windows, val, test - horizon, stride),
+    }
+
+
+def digest(panel: Panel, rows: Rows, ends: np.ndarray, part: str) -> str:
+    """Of everything that the rows of one part depend on."""
+    text = sha256(f"{part} {panel.digest()}".encode())
+    for array in (ends, rows["series"], rows["origin"]):
+        text.update(np.ascontiguousarray(array).tobytes())
+    return text.hexdigest()
+
+
+def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
+    """The newest horizon of each series of a file, to judge a trained model on.
+
+    Raises:
+        BadInput: with series and date; another frequency than the model's.
+    """
+    panel, facts = known(path, metadata)
+    check_lengths(panel, facts["horizon"] + facts["shortest"], "a horizon, a season and one before")
+    last = panel.lengths - facts["horizon"]
+    return fixed_rows(panel, Windows(panel, facts["length"], facts["horizon"]), last, last, 1)
+
+
+def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, Any]]:
+    """The series of a file for a model that is there already, and the facts of its data.
+
+    Raises:
+        BadInput: another frequency than the model's.
+    """
+    facts = metadata["data"]
+    try:
+        panel, _ = from_file(path, "")
+    except BadInput as error:
+        if "tell the frequency" not in error.what:
+            raise
+        panel, _ = from_file(path, facts["frequency"])
+    if panel.frequency.name not in (facts["frequency"], "other"):
+        raise BadInput("series of another frequency", wanted=facts["frequency"], got=panel.frequency.name, where=path)
+    check_signs(panel, facts["transform"])
+    return panel, facts
