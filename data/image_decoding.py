@@ -125,7 +125,7 @@ def _header(picture: Encoded) -> tuple[int, int, bool] | str:
     width, height = image.size
     if width * height > MOST_PIXELS:
         return f"more than {MOST_PIXELS:,} pixels"
-    if image.getexif().get(ORIENTATION, 1) >= 5:
+    if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:  # without it, a PNG would be read to its end
         width, height = height, width
     return height, width, image.mode not in ("1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L")
 
@@ -154,9 +154,9 @@ def _pixels(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[
     height, width = shape[:2]
     if (plain.height, plain.width) != (height, width):
         done.append("enlarged" if plain.height < height or plain.width < width else "resized")
-        plain = plain.resize(
-            (width, height), Image.Resampling.BILINEAR, centre(plain.height, plain.width, height, width)
-        )
+        # Cropped before, not by a box of the resizing, which would look beyond the box.
+        plain = plain.crop(centre(plain.height, plain.width, height, width))
+        plain = plain.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(plain).reshape(shape), done
 
 

@@ -11,6 +11,8 @@ from data.errors import BadInput
 from data.image_decoding import decode, encode_png
 from data.image_source import Part, Source
 
+SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tensorflow-datasets -> part
+
 
 def digits() -> Source:
     """The 1,797 handwritten digits of scikit-learn: the first half to learn from, the second to be judged on."""
@@ -37,30 +39,27 @@ def published(name: str, side: int) -> Source:
     """
     import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.builder(name, try_gcs=False)
-    except (ValueError, ImportError, LookupError, tfds.core.load.DatasetNotFoundError) as error:
-        reason = str(error).strip().partition("\n")[0][:120]
-        raise BadInput(
-            "data: unknown name",
-            wanted="digits, fashion_mnist or a name of tensorflow-datasets",
-            got=f"{name} ({reason})",
-        ) from None
+    try:  # array records are the form that can be read row by row
+        builder = tfds.builder(name, try_gcs=False, file_format="array_record")
+    except (ValueError, ImportError, LookupError) as error:
+        wanted = "digits, fashion_mnist or a name of tensorflow-datasets"
+        raise BadInput("data: unknown name", wanted=wanted, got=f"{name} ({_first_line(error)})") from None
     if not {"image", "label"} <= set(builder.info.features or {}):
         raise BadInput("data: not a set of pictures with labels", wanted="features `image` and `label`", got=name)
     try:
         builder.download_and_prepare()
-        sources = tfds.data_source(name, try_gcs=False)
-    except Exception as error:  # of the network, the disk, or a set without random access
-        reason = str(error).strip().partition("\n")[0][:160]
-        raise BadInput("the set cannot be had", wanted="a network, or --data.path", got=reason, where=name) from None
-    known = {"train": "train", "validation": "val", "val": "val", "test": "test"}
-    parts = {known[split]: _rows(source, side) for split, source in sources.items() if split in known}
-    if "train" not in parts:
-        raise BadInput("no split to learn from", wanted="train", got=", ".join(sources), where=name)
-    licence = "see tensorflow-datasets"
-    about = {"name": builder.info.full_name, "source": f"tensorflow-datasets {name}", "licence": licence}
+    except Exception as error:  # of the network, the disk, or a set that has to be downloaded by hand
+        wanted = "a network, or --data.path"
+        raise BadInput("the set cannot be had", wanted=wanted, got=_first_line(error), where=name) from None
+    there = {"train", *builder.info.splits}
+    parts = {p: _rows(builder.as_data_source(split), side) for split, p in SPLITS.items() if split in there}
+    source = f"tensorflow-datasets {builder.info.full_name}"
+    about = {"name": name, "source": source, "licence": "that of the set, see its page"}
     return Source(parts, list(builder.info.features["label"].names), about)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:160]
 
 
 def _rows(source: Any, side: int) -> Part:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -15,22 +14,11 @@ from data import folds as folding
 from data.duplicates import deduplicate
 from data.errors import BadInput
 from data.image_arrays import is_idx, read_idx, read_npz
-from data.image_decoding import decode, encode_png
 from data.image_draws import Draws
-from data.image_files import (
-    Listed,
-    broken,
-    class_indices,
-    listed_folder,
-    listed_parts,
-    listed_table,
-    read_files,
-    requested,
-)
+from data.image_files import Listed, listed_folder, listed_parts, listed_table, read_files
 from data.image_sets import digits, published
 from data.image_source import Part, Source
 from data.splits import Rows, Splits
-from data.tables import Table
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"  # of the package dataset-fashion-mnist
 HANDED = ("digits", "mnist", "svhn", "omniglot")  # sets whose pictures mean something else in a mirror
@@ -125,52 +113,6 @@ def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1) -> It
     for fold in folding.folds(rows, k, seed=seed, val_fraction=val_fraction):
         rule = f"fold {fold.meta['fold'] + 1} of {k}, stratified by class, seed {seed}"
         yield _splits(dict(fold.items()), {**splits.meta, **fold.meta, "split_rule": rule})
-
-
-def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
-    """A folder of classes, or a table, for a model that is already trained: its classes, its size.
-
-    Raises:
-        BadInput: with the file; a label that the model does not know.
-    """
-    columns = metadata["run"]["data"]["path_column"], metadata["run"]["data"]["label_column"]
-    listed = listed_folder(Path(path)) if Path(path).is_dir() else listed_table(path, columns)
-    labels = class_indices(listed, metadata["classes"])
-    decoded = decode([p.read_bytes for p in listed.paths], _shape(metadata["data"]))
-    _warn(broken(decoded, listed.paths))
-    if not len(decoded.kept):
-        raise BadInput("no readable picture", wanted="at least one", where=path)
-    return _rows(decoded.pixels, labels[decoded.kept])
-
-
-def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, dict[str, list[bytes]]]]:
-    """The pictures of a folder, a table or a file as a served model takes them, in pieces and in order.
-
-    Args:
-        path: a folder of any depth, a table with a column of paths, or one picture.
-        metadata: of the export.
-
-    Yields:
-        Their paths (or the rows as read), and their bytes; those that cannot be read are told and left out.
-
-    Raises:
-        BadInput: there is nothing to answer.
-    """
-    count = 0
-    for table, paths in requested(path, metadata["run"]["data"]["path_column"]):
-        decoded = decode([p.read_bytes for p in paths], _shape(metadata["data"]))
-        _warn(broken(decoded, paths))
-        count += len(kept := decoded.kept.tolist())
-        if kept:
-            told = Table(table.path, table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept])
-            yield told, {"image_bytes": sendable(decoded.pixels)}
-    if not count:
-        raise BadInput("no readable picture", wanted="at least one", where=path)
-
-
-def sendable(pixels: np.ndarray) -> list[bytes]:
-    """(rows, height, width, channels) uint8 as a client would send them, with nothing lost."""
-    return [encode_png(picture) for picture in pixels]
 
 
 def _read(options: ImagesData) -> Source:
@@ -283,15 +225,6 @@ def _splits(parts: Mapping[str, Rows], meta: Mapping[str, Any]) -> Splits:
         "digest": {part: _digest_of_rows(own) for part, own in rows.items()},
     }
     return Splits(**rows, meta={**meta, **facts})
-
-
-def _shape(facts: Mapping[str, Any]) -> tuple[int, int, int]:
-    return facts["height"], facts["width"], facts["channels"]
-
-
-def _warn(told: list[str]) -> None:
-    for line in told:
-        logging.getLogger(__name__).warning("left out: %s", line)
 
 
 def _digest_of_file(path: str) -> str:

@@ -27,7 +27,7 @@ from pipelines.flags import Usage, flag, parse, positional
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 from pipelines.run import COUNTS, Model, Run, read_run
-from pipelines.serve.folder import is_uri
+from pipelines.serve.folder import ExportError, find, is_uri
 
 Answer = dict[str, Any] | None
 
@@ -275,14 +275,21 @@ def _model_words(arguments: Sequence[str], program: str) -> tuple[list[str], Mod
 
 
 def _model_and_file(words: Sequence[str]) -> tuple[str, str]:
-    """(MODEL, FILE) from up to two words: a single word is the file unless it is a folder or a URI."""
+    """(MODEL, FILE) from up to two words: a single word is the file unless it is the folder of a model or a URI."""
     if len(words) > 2:
         raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))
-    if len(words) == 1 and (Path(words[0]).is_dir() or is_uri(words[0])):
+    if len(words) == 1 and (is_uri(words[0]) or _holds_model(Path(words[0]))):
         return words[0], ""
     if len(words) == 2:
         return words[0], words[1]
     return "", words[0] if words else ""
+
+
+def _holds_model(place: Path) -> bool:
+    """Whether it is a folder with an export, and not one of data."""
+    with contextlib.suppress(ExportError):
+        return place.is_dir() and bool(find(place))
+    return False
 
 
 def _verbs() -> Any:

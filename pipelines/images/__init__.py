@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data.images import ImagesData, folds, labelled_rows, load, requests
+from data.image_requests import labelled_rows, requests
+from data.images import ImagesData, folds, load
 from data.splits import Splits
 from pipelines.domain import Domain
 from pipelines.images.fit import ImagesFit

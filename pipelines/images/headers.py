@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+PNG_HEAD = 33  # bytes up to the end of a PNG's first chunk, which says how large it is
 HEAD = 65_536  # bytes of a JPEG in which its EXIF segment lies, if it has one
-# Entry of an EXIF directory: tag 0x0112, type SHORT, one value; behind it the value.
-LITTLE, BIG = b"\x12\x01\x03\x00\x01\x00\x00\x00", b"\x01\x12\x00\x03\x00\x00\x00\x01"
+# The segment's name; the entry of its directory with tag 0x0112, type SHORT, one value, which stands behind.
+EXIF, LITTLE, BIG = b"Exif\0\0", b"\x12\x01\x03\x00\x01\x00\x00\x00", b"\x01\x12\x00\x03\x00\x00\x00\x01"
 
 
 def size_of(data: Any, png: Any) -> Any:
@@ -32,20 +33,18 @@ def size_of(data: Any, png: Any) -> Any:
 
 def orientation(data: Any) -> Any:
     """EXIF's orientation of a JPEG, 1 to 8; 1 where nothing is said."""
-    head = tf.strings.substr(data, 0, tf.minimum(tf.strings.length(data), HEAD))
-    values = tf.io.decode_raw(head, tf.uint8)
-    found = tf.where(tf.strings.regex_full_match(tf.strings.substr(head, 0, 12), r"(?s)\C*Exif\C*"), 1, 0)
-    tags = [_behind(values, LITTLE, 0), _behind(values, BIG, 1)]
-    tag = tf.reduce_max(tf.stack(tags)) * found
+    values = tf.io.decode_raw(tf.strings.substr(data, 0, HEAD), tf.uint8)
+    little, big = _behind(values, LITTLE), _behind(values, BIG)
+    tag = tf.reduce_max(tf.concat([little[:, 0], big[:, 1]], 0)) * tf.cast(tf.size(_behind(values, EXIF)) > 0, tf.int32)
     return tf.where((tag >= 1) & (tag <= 8), tag, 1)
 
 
-def _behind(values: Any, pattern: bytes, skip: int) -> Any:
-    """The byte behind the first place where these bytes stand, some skipped; 0 where they do not stand."""
+def _behind(values: Any, pattern: bytes) -> Any:
+    """The two bytes behind the first place where these bytes stand, (1, 2) int32; (0, 2) where they do not."""
     size = len(pattern)
-    places = tf.maximum(tf.size(values) - size - skip, 0)
+    places = tf.maximum(tf.size(values) - size - 1, 0)
     same = tf.ones([places], tf.bool)
     for offset, byte in enumerate(pattern):
         same &= values[offset : offset + places] == byte
-    at = tf.where(same)[:1, 0]
-    return tf.reduce_sum(tf.cast(tf.gather(values, at + size + skip), tf.int32))
+    first = tf.cast(tf.where(same)[:1], tf.int32) + size
+    return tf.cast(tf.gather(values, first + tf.constant([[0, 1]])), tf.int32)

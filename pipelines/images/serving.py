@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from data.image_decoding import MOST_PIXELS
 from data.splits import Rows
-from pipelines.images.headers import orientation, size_of
+from pipelines.images.headers import PNG_HEAD, orientation, size_of
 from pipelines.task import Meta, Serving
 
 
@@ -50,7 +50,7 @@ def _decoded(data: Any, row: Any, shape: tuple[int, int, int]) -> Any:
     Raises:
         tf.errors.InvalidArgumentError: naming the row, counted from 1, when run.
     """
-    png = tf.strings.substr(data, 0, 8) == b"\x89PNG\r\n\x1a\n"
+    png = (tf.strings.substr(data, 0, 8) == b"\x89PNG\r\n\x1a\n") & (tf.strings.length(data) > PNG_HEAD)
     jpeg = tf.strings.substr(data, 0, 3) == b"\xff\xd8\xff"
     with tf.control_dependencies([_refuse(png | jpeg, row, "not a JPEG or PNG picture")]):
         pixels = size_of(data, png)
@@ -68,11 +68,16 @@ def _decoded(data: Any, row: Any, shape: tuple[int, int, int]) -> Any:
 
 def _upright(image: Any, tag: Any) -> Any:
     """Turned and mirrored as EXIF's orientation, 1 to 8, says."""
-    image = tf.cond(tag >= 5, lambda: tf.transpose(image, [1, 0, 2]), lambda: image)
-    down = (tag == 3) | (tag == 4) | (tag == 7) | (tag == 8)
-    across = (tag == 2) | (tag == 3) | (tag == 6) | (tag == 7)
-    image = tf.cond(down, lambda: image[::-1], lambda: image)
-    return tf.cond(across, lambda: image[:, ::-1], lambda: image)
+
+    def transposed() -> Any:  # gathered: of a transposition of bytes oneDNN complains on many CPUs
+        height, width = tf.shape(image)[0], tf.shape(image)[1]
+        index = tf.range(width)[:, None] + width * tf.range(height)
+        return tf.gather(tf.reshape(image, [-1, image.shape[2]]), index)
+
+    across, down = (tf.reduce_any(tag == tf.constant(tags)) for tags in ([2, 3, 6, 7], [3, 4, 7, 8]))
+    turned = tf.cond(tag >= 5, transposed, lambda: image)
+    turned = tf.cond(down, lambda: turned[::-1], lambda: turned)
+    return tf.cond(across, lambda: turned[:, ::-1], lambda: turned)
 
 
 def _fitted(images: Any, shape: tuple[int, int, int]) -> Any:

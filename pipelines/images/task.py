@@ -11,7 +11,7 @@ import numpy as np
 import arch
 from arch import heads
 from arch.whitened import adapt_to
-from data.images import sendable
+from data.image_requests import sendable
 from data.splits import Rows
 from pipelines.classify import cross_entropy, equal_weights, probabilities
 from pipelines.images.augmentation import augmented
