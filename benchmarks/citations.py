@@ -31,6 +31,8 @@ PLANETOID = Path(__file__).parents[2] / "shared" / "data" / "citations" / "plane
 
 # What differs from the recipe, which is Cora's: (options of the model, of the fit).
 SETTINGS: dict[tuple[str, str], tuple[dict, dict]] = {
+    ("gat", "citeseer"): ({}, {"l2": 2e-3}),
+    ("gat", "pubmed"): ({"output_heads": 8}, {"learning_rate": 0.01, "l2": 1e-3}),
     ("grand", "citeseer"): (
         {"order": 2, "input_dropout": 0.0, "dropout": 0.2},
         {"passes": 2, "consistency": 0.7, "temperature": 0.3},

@@ -1,4 +1,4 @@
-"""What classifiers of every domain share: the objective and the way from logits to probabilities."""
+"""What domains share: objectives of classes, of labels and of values, and the way from logits to probabilities."""
 
 from __future__ import annotations
 
@@ -28,9 +28,26 @@ def cross_entropy(model: keras.Model, batch: Batch, run: Run, training: bool) ->
     return Objective(losses, {"accuracy": hits})
 
 
+def binary_cross_entropy(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:
+    """Mean cross-entropy of the `label` column, (rows, labels) of 0 and 1, against one logit a label."""
+    logits = model({name: batch[name] for name in model.input}, training=training)
+    labels, smoothing = batch["label"], run.fit.label_smoothing
+    softened = labels * (1.0 - smoothing) + 0.5 * smoothing
+    losses = ops.mean(ops.softplus(logits) - softened * logits, axis=-1)
+    right = ops.equal(labels > 0.5, logits > 0)
+    return Objective(losses, {"accuracy": ops.mean(ops.cast(right, "float32"), axis=-1)})
+
+
+def squared_error(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:
+    """Half the squared distance of the model's one value from the `label` column."""
+    values = model({name: batch[name] for name in model.input}, training=training)[:, 0]
+    return Objective(0.5 * ops.square(values - batch["label"]), {})
+
+
 def equal_weights(batch: Batch) -> Any:
     """One for every row."""
-    return ops.ones_like(batch["label"], dtype="float32")
+    labels = batch["label"]
+    return ops.ones_like(labels if len(labels.shape) == 1 else labels[:, 0], dtype="float32")
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from pipelines.optimizers import make_optimizer
 from pipelines.recalibration import Recalibrate
 from pipelines.run import Run
 from pipelines.signals import Signals
+from pipelines.stopping import BestInBoth
 from pipelines.task import Meta, Scores, Task, build
 
 PREDICT_ROWS = 256
@@ -236,7 +237,9 @@ def _keepers(run: Run, task: Task, rows: Rows) -> list[keras.callbacks.Callback]
         keepers.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if fit.ema and fit.recalibrate:
         keepers.append(Recalibrate(rows, fit.recalibrate, fit.batch_size, run.seed))
-    if fit.keep == "best" or fit.patience:
+    if fit.keep == "best_in_both":
+        keepers.append(BestInBoth((task.measure, task.headline[0]), fit.patience or fit.epochs))
+    elif fit.keep == "best" or fit.patience:
         keepers.append(
             keras.callbacks.EarlyStopping(
                 monitor=f"val_{task.measure}",

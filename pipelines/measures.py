@@ -31,8 +31,22 @@ MEASURES = {
     "auprc": Measure(True),
     "nll": Measure(False),
     "ece": Measure(False),
+    "r2": Measure(True),
+    "pearson": Measure(True),
+    "spearman": Measure(True),
+    "rmse": Measure(False),
+    "smape": Measure(False, digits=2),
+    "mape": Measure(False, digits=2),
+    "mase": Measure(False),
+    "rmsse": Measure(False),
+    "owa": Measure(False),
+    "wql": Measure(False, digits=4),
+    "coverage_80": PERCENT,
+    "coverage_95": PERCENT,
 }
-CLASSIFICATION = tuple(MEASURES)
+CLASSIFICATION = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece")
+MULTI_LABEL = ("accuracy", "auroc", "auprc", "nll")
+REGRESSION = ("r2", "pearson", "spearman", "rmse")
 BINS = 15  # of the expected calibration error
 
 
@@ -80,6 +94,58 @@ def classification(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, f
         "auprc": _macro(metrics.average_precision_score, labels, probabilities, ranked),
         "nll": float(-np.mean(np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1.0)))),
         "ece": expected_calibration_error(probabilities.max(1), guesses == labels),
+    }
+
+
+def multi_label(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Scores of labels that are true or false each by itself.
+
+    Args:
+        labels: (rows, labels) of 0 and 1.
+        probabilities: (rows, labels).
+
+    Returns:
+        accuracy and nll (in nats) over all rows and labels; auroc and auprc, means over labels that are true of some
+        rows and false of others. All are NaN where a probability is.
+    """
+    if np.isnan(probabilities).any():
+        return dict.fromkeys(MULTI_LABEL, float("nan"))
+    from sklearn import metrics
+
+    truth = labels > 0.5
+    mixed = [i for i in range(labels.shape[1]) if 0 < truth[:, i].sum() < len(truth)]
+    right = np.where(truth, probabilities, 1 - probabilities)
+    areas = {
+        name: [score(truth[:, i], probabilities[:, i]) for i in mixed]
+        for name, score in (("auroc", metrics.roc_auc_score), ("auprc", metrics.average_precision_score))
+    }
+    return {
+        "accuracy": float(np.mean(truth == (probabilities > 0.5))),
+        **{name: float(np.mean(values)) if values else float("nan") for name, values in areas.items()},
+        "nll": float(-np.mean(np.log(np.clip(right, 1e-12, 1.0)))),
+    }
+
+
+def regression(values: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Scores of predicted values.
+
+    Args:
+        values: (rows,).
+        predictions: (rows,).
+
+    Returns:
+        r2 (share of the variance explained), pearson and spearman correlation, rmse in the values' unit; NaN where not
+        defined, as of rows that are all alike.
+    """
+    from scipy import stats
+
+    errors = np.asarray(predictions, np.float64) - values
+    spread, vary = float(np.var(values)), len(values) > 1 and np.ptp(values) > 0 and np.ptp(predictions) > 0
+    return {
+        "r2": 1 - float(np.mean(errors**2)) / spread if spread else float("nan"),
+        "pearson": float(stats.pearsonr(values, predictions).statistic) if vary else float("nan"),
+        "spearman": float(stats.spearmanr(values, predictions).statistic) if vary else float("nan"),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
     }
 
 

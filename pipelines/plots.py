@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -119,6 +120,20 @@ def classifier(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
         confusion(labels, probabilities.argmax(1), classes, folder / "confusion.png"),
         reliability(labels, probabilities, folder / "reliability.png"),
     ]
+
+
+def predicted_values(values: np.ndarray, predictions: np.ndarray, path: Path) -> Path:
+    """Predicted against true values, and the errors by the prediction."""
+    figure, (left, right) = panels(2)
+    ends = [min(values.min(), predictions.min()), max(values.max(), predictions.max())]
+    left.plot(ends, ends, color=PALE, zorder=0)
+    dots: dict[str, Any] = {"s": 6, "alpha": 0.5, "color": COLOURS[0], "linewidths": 0}
+    left.scatter(values, predictions, **dots)
+    left.set(xlabel="true", ylabel="predicted", title="Predictions on test")
+    right.axhline(0, color=PALE, zorder=0)
+    right.scatter(predictions, predictions - values, **dots)
+    right.set(xlabel="predicted", ylabel="predicted minus true", title="Errors")
+    return saved(figure, path)
 
 
 def panels(count: int) -> tuple[Figure, Sequence[Axes]]:

@@ -45,7 +45,8 @@ class Report:
     def data(self, meta: Mapping[str, Any], about: Sequence[str]) -> None:
         """What was read, and what was found in it."""
         rows = ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS)
-        kinds = f"{len(meta['classes'])} classes; " if "classes" in meta else ""
+        names = meta.get("classes", ())
+        kinds = f"{len(names)} {'labels' if meta.get('target') == 'labels' else 'classes'}; " if names else ""
         self._line("data", f"{meta['name']}: {rows}; {kinds}{meta['split_rule']}")
         for line in about:
             self._line("", line)

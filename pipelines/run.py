@@ -41,7 +41,8 @@ class Fit:
         ema: momentum of the running average of the weights that is judged and kept; 0 keeps the weights themselves.
         recalibrate: batches over which batch normalization is averaged anew for the weights of `ema`; 0 for none.
         patience: epochs without a better validation score before stopping; 0 trains all epochs.
-        keep: which epoch's weights are kept: the best on validation, or the last.
+        keep: which epoch's weights are kept: the best on validation by the score that decides; the last that is best
+            there by that score and by the first that is shown; or the last.
         devices: devices of this machine to train on, 0 for every GPU; they share the batch, so no rate is rescaled.
         precision: number format of the computation; variables stay float32.
         jit: compile gradients with XLA; auto does so on GPUs, since on CPUs convnets become 2 to 12 times slower.
@@ -61,7 +62,7 @@ class Fit:
     ema: float = 0.0
     recalibrate: int = 0
     patience: int = 0
-    keep: Literal["best", "last"] = "best"
+    keep: Literal["best", "best_in_both", "last"] = "best"
     devices: int = 1
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit: Literal["auto", "on", "off"] = "auto"

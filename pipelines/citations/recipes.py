@@ -53,7 +53,7 @@ RECIPES: dict[str, Run] = dict(
             "gat",
             "gat",
             {"widths": (8,), "heads": 8, "dropout": 0.6},
-            _fit(epochs=1000, learning_rate=5e-3, l2=5e-4, patience=100),
+            _fit(epochs=1000, learning_rate=5e-3, l2=5e-4, patience=100, keep="best_in_both"),
             "Velickovic et al. 2018, Graph attention networks",
         ),
         _recipe(

@@ -28,7 +28,7 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
 
 DOMAIN = Domain(
     name="genomics",
-    summary="DNA sequences to classes: splice junctions, promoters, binding sites",
+    summary="DNA sequences to classes, labels or values: splice junctions, promoters, binding sites, activity",
     data=GenomicsData,
     load=load,
     folds=_folds,
@@ -37,5 +37,6 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.genomics.task",
     about=_about,
-    facts=("length", "shortest"),
+    facts=("length", "shortest", "target"),
+    task_name=lambda data: {"class": "TASK", "labels": "LABELS", "value": "VALUE"}[data.target],
 )

@@ -1,14 +1,15 @@
-"""What a network has to beat: logistic regressions, trained in the same run on the same rows."""
+"""What a network has to beat: linear models, trained in the same run on the same rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from data.splits import Rows, Splits
-from pipelines.measures import classification
+from pipelines.measures import classification, multi_label, regression
 from pipelines.task import Scores
 
 POSITIONS = 2_000  # longer sequences have no position that means the same in all of them
@@ -16,20 +17,27 @@ KMERS = (1, 2, 3, 4, 5)
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)  # inverse regularisation, chosen on validation
 
 
-def baselines(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
-    """A regression on which base stands where, and one on how often each k-mer occurs.
+def of_classes(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
+    """Logistic regressions.
 
     Args:
         splits: the rows of the run.
-        seed: unused: both fits have one solution.
+        seed: unused: the fits have one solution.
 
     Returns:
         name -> split -> scores.
     """
-    features = {"kmer_regression": kmer_counts}
-    if splits.meta["length"] <= POSITIONS:
-        features = {"positional_regression": positions, **features}
-    return {name: _regression(splits, extract) for name, extract in features.items()}
+    return _baselines(splits, _classifier, lambda one, other: one["nll"] < other["nll"])
+
+
+def of_labels(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
+    """A logistic regression for each label; as `of_classes`."""
+    return _baselines(splits, _labeller, lambda one, other: one["nll"] < other["nll"])
+
+
+def of_values(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
+    """Ridge regressions; as `of_classes`."""
+    return _baselines(splits, _ridge, lambda one, other: one["rmse"] < other["rmse"])
 
 
 def positions(codes: np.ndarray) -> np.ndarray:
@@ -58,24 +66,68 @@ def _counts(bases: np.ndarray, k: int) -> np.ndarray:
     return np.bincount(flat, minlength=rows * 4**k).reshape(rows, 4**k)
 
 
-def _regression(splits: Splits, extract: Callable[[np.ndarray], np.ndarray]) -> dict[str, Scores]:
-    """The regression whose strength has the best likelihood on validation, scored on every split."""
+Fit = Callable[[Any, np.ndarray, float], Callable[[Any, np.ndarray], Scores]]
+
+
+def _baselines(splits: Splits, fit: Fit, better: Callable[[Scores, Scores], bool]) -> dict[str, dict[str, Scores]]:
+    """On which base stands where, and on how often each k-mer occurs."""
+    features = {"kmer_regression": kmer_counts}
+    if splits.meta["length"] <= POSITIONS:
+        features = {"positional_regression": positions, **features}
+    return {name: _best(splits, extract, fit, better) for name, extract in features.items()}
+
+
+def _best(
+    splits: Splits,
+    extract: Callable[[np.ndarray], np.ndarray],
+    fit: Fit,
+    better: Callable[[Scores, Scores], bool],
+) -> dict[str, Scores]:
+    """The regression whose strength does best on validation, scored on every split."""
     from scipy.sparse import csr_matrix
-    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     columns = {name: csr_matrix(extract(_codes(rows)), dtype=np.float64) for name, rows in splits.items()}
 
     def fitted(strength: float) -> dict[str, Scores]:
-        model = LogisticRegression(C=strength, max_iter=2000, tol=1e-3).fit(columns["train"], splits.train["label"])
-        return {name: _scores(model, columns[name], rows) for name, rows in splits.items()}
+        judge = fit(columns["train"], splits.train["label"], strength)
+        return {name: judge(columns[name], rows["label"]) for name, rows in splits.items()}
 
     with threadpool_limits(1):  # beside TensorFlow's threads, those of the linear algebra only wait for each other
-        return min((fitted(strength) for strength in STRENGTHS), key=lambda scores: scores["val"]["nll"])
+        found = map(fitted, STRENGTHS)
+        return reduce(lambda one, other: other if better(other["val"], one["val"]) else one, found)
 
 
-def _scores(model: Any, features: Any, rows: Rows) -> Scores:
-    return classification(rows["label"], model.predict_proba(features))
+def _classifier(features: Any, labels: np.ndarray, strength: float) -> Callable[[Any, np.ndarray], Scores]:
+    model = _logistic(features, labels, strength)
+    return lambda features, labels: classification(labels, model.predict_proba(features))
+
+
+def _labeller(features: Any, labels: np.ndarray, strength: float) -> Callable[[Any, np.ndarray], Scores]:
+    """A label that is true of all rows or of none has no regression, and its share for an answer."""
+    shares = labels.mean(0)
+    models = {i: _logistic(features, labels[:, i], strength) for i in np.flatnonzero((shares > 0) & (shares < 1))}
+
+    def judge(features: Any, labels: np.ndarray) -> Scores:
+        chances = np.tile(shares, (features.shape[0], 1))
+        for label, model in models.items():
+            chances[:, label] = model.predict_proba(features)[:, 1]
+        return multi_label(labels, chances)
+
+    return judge
+
+
+def _ridge(features: Any, values: np.ndarray, strength: float) -> Callable[[Any, np.ndarray], Scores]:
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=1 / strength).fit(features, values)
+    return lambda features, values: regression(values, model.predict(features))
+
+
+def _logistic(features: Any, labels: np.ndarray, strength: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=strength, max_iter=2000, tol=1e-3).fit(features, labels)
 
 
 def _codes(rows: Rows) -> np.ndarray:

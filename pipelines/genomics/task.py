@@ -1,8 +1,10 @@
-"""What genomics tells the engine: codes in, classes out, strings of bases at the served end."""
+"""What genomics tells the engine: codes in; classes, labels or a value out; strings of bases at the served end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,9 @@ from arch.dna import OneHotBases, strand_invariant
 from data.sequences import CODES
 from data.splits import Rows
 from pipelines import plots
-from pipelines.classify import cross_entropy, equal_weights, probabilities
-from pipelines.genomics.baselines import baselines
-from pipelines.measures import classification
+from pipelines.classify import binary_cross_entropy, cross_entropy, equal_weights, probabilities, squared_error
+from pipelines.genomics import baselines
+from pipelines.measures import classification, multi_label, regression
 from pipelines.run import Run
 from pipelines.task import Meta, Scores, Serving, Task
 
@@ -40,6 +42,14 @@ def head(features: keras.KerasTensor, meta: Meta) -> keras.KerasTensor:
     return heads.multi_class(features, len(meta["classes"]))
 
 
+def value_head(features: keras.KerasTensor, meta: Meta) -> keras.KerasTensor:
+    """One value, of the mean and the deviation of those that are learnt from before anything is learnt."""
+    known = meta["class_counts"]["train"]
+    value = heads.regression(features)
+    scale = keras.layers.Rescaling(known["deviation"] or 1.0, known["mean"], dtype="float32", name="unit")
+    return scale(value)
+
+
 def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
     """Scores of a classifier."""
     return classification(rows["label"], outputs["probabilities"])
@@ -50,28 +60,40 @@ def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: P
     return plots.classifier(rows["label"], outputs["probabilities"], meta["classes"], folder)
 
 
-def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
-    """Strings of bases to the most likely class and the probabilities of all."""
-    classes = tf.constant(meta["classes"])
+Answer = Callable[[Any, Meta], dict[str, Any]]
+
+
+def serving(model: keras.Model, meta: Meta, rows: Rows, answer: Answer, outputs: Mapping[str, str]) -> Serving:
+    """Strings of bases to answers.
+
+    Args:
+        model: codes to outputs.
+        meta: of the data.
+        rows: unused.
+        answer: outputs of the model, meta -> what is served, by name.
+        outputs: name -> what it is.
+    """
     longest, shortest = meta["length"], meta["shortest"]
 
     def function(sequence: Any) -> dict[str, Any]:
-        logits = model({"sequence": encode_strings(sequence, shortest, longest)}, training=False)
-        return {"label": tf.gather(classes, tf.argmax(logits, 1)), "probabilities": tf.nn.softmax(logits)}
+        return answer(model({"sequence": encode_strings(sequence, shortest, longest)}, training=False), meta)
 
     bases = f"{longest} bases" if shortest == longest else f"{shortest} to {longest} bases"
+    shapes = {"probabilities": [None, len(meta["classes"])]}
     return Serving(
         function,
         {"sequence": {"dtype": "string", "shape": [None], "doc": f"{bases}: A C G T U or IUPAC codes, either case"}},
         {
-            "label": {"dtype": "string", "shape": [None], "doc": "the most likely class"},
-            "probabilities": {
-                "dtype": "float32",
-                "shape": [None, len(meta["classes"])],
-                "doc": "of each class, in the order of `classes`",
-            },
+            name: {"dtype": "string" if name == "label" else "float32", "shape": shapes.get(name, [None]), "doc": doc}
+            for name, doc in outputs.items()
         },
     )
+
+
+def most_likely(logits: Any, meta: Meta) -> dict[str, Any]:
+    """The class of the largest logit, and all probabilities."""
+    label = tf.gather(tf.constant(meta["classes"]), tf.argmax(logits, 1))
+    return {"label": label, "probabilities": tf.nn.softmax(logits)}
 
 
 def encode_strings(sequence: Any, shortest: int, longest: int) -> Any:
@@ -127,6 +149,7 @@ def raw(rows: Rows) -> dict[str, np.ndarray]:
     return {"sequence": np.array(decode(rows["sequence"][np.arange(rows.size)]))}
 
 
+EACH = "in the order of `classes`"
 TASK = Task(
     inputs=inputs,
     trunk=trunk,
@@ -134,10 +157,50 @@ TASK = Task(
     objective=cross_entropy,
     named=lambda outputs, meta: {"probabilities": probabilities(outputs)},
     evaluate=evaluate,
-    baselines=baselines,
+    baselines=baselines.of_classes,
     plots=figures,
-    serving=serving,
+    serving=partial(
+        serving,
+        answer=most_likely,
+        outputs={"label": "the most likely class", "probabilities": f"of each class, {EACH}"},
+    ),
     raw=raw,
     weights=equal_weights,
     measures=("accuracy",),
+)
+LABELS = replace(
+    TASK,
+    head=lambda features, meta: heads.multi_label(features, len(meta["classes"])),
+    objective=binary_cross_entropy,
+    named=lambda outputs, meta: {"probabilities": 1 / (1 + np.exp(-outputs))},
+    evaluate=lambda outputs, rows, meta: multi_label(rows["label"], outputs["probabilities"]),
+    baselines=baselines.of_labels,
+    plots=lambda outputs, rows, meta, folder: [],
+    serving=partial(
+        serving,
+        answer=lambda logits, meta: {"probabilities": tf.sigmoid(logits)},
+        outputs={"probabilities": f"of each label by itself, {EACH}"},
+    ),
+    headline=("auroc", "auprc", "accuracy", "nll"),
+    outputs="values",
+)
+VALUE = replace(
+    TASK,
+    head=value_head,
+    objective=squared_error,
+    named=lambda outputs, meta: {"value": outputs[:, 0]},
+    evaluate=lambda outputs, rows, meta: regression(rows["label"], outputs["value"]),
+    baselines=baselines.of_values,
+    plots=lambda outputs, rows, meta, folder: [
+        plots.predicted_values(rows["label"], outputs["value"], folder / "values.png")
+    ],
+    serving=partial(
+        serving,
+        answer=lambda values, meta: {"value": values[:, 0]},
+        outputs={"value": "in the unit of the labels"},
+    ),
+    measures=(),
+    measure="rmse",
+    headline=("r2", "pearson", "spearman", "rmse"),
+    outputs="values",
 )

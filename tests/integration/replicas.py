@@ -37,7 +37,7 @@ EXACT = {
 ROUNDED = {"float16": {"precision": "mixed_float16", **SGD}, "bfloat16": {"precision": "mixed_bfloat16", **SGD}}
 RESUMED = {
     "mlp": (("mlp", {"widths": (8,), "dropout": 0.3}), {"ema": 0.9, "keep": "best", "patience": 2}),
-    "cnn": (("cnn", {"widths": (8,), "dropout": 0.2}), {"clip_norm": 0.1, "keep": "best"}),
+    "cnn": (("cnn", {"widths": (8,), "dropout": 0.2}), {"clip_norm": 0.1, "keep": "best_in_both"}),
 }
 KILLS = (7, 10)  # steps: the last one of the first epoch, before it is judged, and one within the second
 

@@ -15,6 +15,7 @@ from data.splits import Rows
 from pipelines import engine
 from pipelines.batches import epoch_order, ordered_batches, share, training_batches
 from pipelines.optimizers import make_optimizer
+from pipelines.stopping import BestInBoth
 
 from .replicas import CNN, Laboratory, losses_apart, same_bits
 
@@ -254,6 +255,36 @@ def test_averaged_weights_are_judged_with_batch_normalization_averaged_anew(lab)
     recalibrate(model, batches)
     for one, two in zip(kept, model.non_trainable_variables, strict=True):
         np.testing.assert_allclose(one, two.numpy(), atol=1e-6)
+
+
+def test_the_last_epoch_is_kept_that_none_before_surpasses_in_either_score():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.stop_training = False
+    keeper = BestInBoth(("nll", "accuracy"), patience=3)
+    keeper.set_model(model)
+    told = [(9, 1), (8, 3), (7, 2), (7, 3), (6, 2), (6, 3), (7, 3), (6, 2), (float("nan"), 3), (8, 1)]
+    for epoch, (nll, accuracy) in enumerate(told):
+        assert not model.stop_training, epoch
+        model.set_weights([np.full((1, 1), float(epoch))])
+        keeper.on_epoch_end(epoch, {"val_nll": nll, "val_accuracy": accuracy})
+        if model.stop_training:
+            break
+    assert epoch == 7  # the likelihood is best at the fifth for the first time, and three epochs bring nothing
+    keeper.on_train_end()
+    assert model.get_weights()[0] == 5.0
+
+
+def test_an_epoch_best_in_both_is_kept_by_the_engine(lab):
+    model, history = lab.train(SMALL, {"keep": "best_in_both", "learning_rate": 0.1, "epochs": 6})
+    kept = engine.evaluate(model, lab.task, lab.splits.val, lab.splits.meta)
+    ends = [h for i, h in enumerate(history) if _best_so_far(history[: i + 1])]
+    assert kept["nll"] == pytest.approx(ends[-1]["val_nll"], abs=1e-6)
+
+
+def _best_so_far(history):
+    last = history[-1]
+    nll, accuracy = min(h["val_nll"] for h in history), max(h["val_accuracy"] for h in history)
+    return (last["val_nll"], last["val_accuracy"]) == (nll, accuracy)
 
 
 def test_one_seed_is_one_model_and_another_seed_is_another(lab):
