@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
 
-from data.economics_panel import Panel, check_lengths, constant
+from data.economics_panel import Panel, check_lengths, constant, owner
+from data.economics_panel import panel as of_series
 from data.economics_sources import COMPETITIONS, from_file, named
 from data.economics_windows import Windows, drawn_rows, fixed_rows
 from data.errors import BadInput
 from data.splits import Rows, Splits
 
 HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "weekly": 13, "daily": 14, "hourly": 48, "other": 8}
+LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)  # of the quantiles that are forecast
 LONGEST = 512  # values of a history that a model sees, unless more are asked for
 
 
@@ -32,12 +34,14 @@ class EconomicsData:
         draws: windows that are drawn from each series for an epoch, others in every epoch.
         recent: how many horizons before the end windows are drawn from; 0 for the whole series.
         split: last holds out a horizon for test and one for validation; fractions 20 % and 10 % of each series.
-        val_share: share of the series, drawn by the seed, whose last horizon before test is held out to choose by; the
-            others are learnt from up to test, which a model of many series can well be, and one of few cannot.
+        val_share: share of the series, drawn by the seed, that are judged to choose by; others are learnt up to test.
         origins: forecasts of a horizon that are judged in each part, one behind the other; with split last.
         stride: values from one judged forecast to the next; 0 for a whole horizon.
         transform: what a model learns: values, their differences, logarithms, or differences of logarithms.
         constant: what is done about series that never move, which MASE cannot judge.
+        window: newest values that a network reads; 0 for two horizons.
+        seasons: auto divides seasons out before a network where a test finds any; none leaves them to it.
+        unit: what a network's values are counted in: the mean level of the window, or its mean change.
     """
 
     path: str = ""
@@ -50,14 +54,22 @@ class EconomicsData:
     split: Literal["last", "fractions"] = "last"
     origins: int = 1
     stride: int = 0
+    val_share: float = 1.0
     transform: Literal["level", "difference", "log", "log_difference"] = "level"
     constant: Literal["refuse", "drop", "keep"] = "refuse"
+    window: int = 0
+    seasons: Literal["auto", "none"] = "auto"
+    unit: Literal["change", "level"] = "change"
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work before anything is read."""
-        for name, least in {"horizon": 0, "history": 0, "recent": 0, "stride": 0, "draws": 1, "origins": 1}.items():
+        for name, least in {"horizon": 0, "history": 0, "recent": 0, "stride": 0, "window": 0, "draws": 1}.items():
             if getattr(self, name) < least:
                 raise BadInput(f"data.{name} cannot work", wanted=f"at least {least}", got=getattr(self, name))
+        if self.origins < 1:
+            raise BadInput("data.origins cannot work", wanted="at least 1", got=self.origins)
+        if not 0 < self.val_share <= 1:
+            raise BadInput("data.val_share cannot work", wanted="above 0, at most 1", got=self.val_share)
 
 
 def load(options: EconomicsData, seed: int) -> Splits:
@@ -65,17 +77,40 @@ def load(options: EconomicsData, seed: int) -> Splits:
 
     Args:
         options: where from, horizon, split.
-        seed: unused: a split in time has no chance in it.
+        seed: of the series to choose by, where these are not all.
 
     Returns:
         Splits of rows (series, origin), with `history`, `target` and `scale` made around each batch
         (`data.economics_windows`). In meta: name, source, licence, files, sha256, unit, frequency, period, horizon,
-        length (of a history), shortest, series, transform, split_rule, dropped, and for each split rows and digest.
+        length (of a history), shortest, series, transform, levels, split_rule, dropped, and for each split rows and
+        digest.
 
     Raises:
         BadInput: with series and date, whatever keeps the series from being forecast.
     """
     panel, about = read(options)
+    return splits(panel, about, options, seed)
+
+
+def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
+    """K rolling origins: the newest values, then what lies a horizon before them, and so on, each without its future.
+
+    Raises:
+        BadInput: as `load`; a series too short for so many.
+    """
+    panel, about = read(options)
+    horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
+    for fold in range(k):
+        check_lengths(panel, fold * horizon + 1, f"{k} folds")
+        earlier = [panel.series(i)[: panel.lengths[i] - fold * horizon] for i in range(len(panel))]
+        cut = of_series(earlier, panel.ids, panel.first, panel.frequency, panel.held)
+        made = splits(cut, about, options, seed)
+        rule = f"fold {fold + 1} of {k}, {fold} horizons before the end; {made.meta['split_rule']}"
+        yield Splits(made.train, made.val, made.test, {**made.meta, "split_rule": rule, "fold": fold, "folds": k})
+
+
+def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed: int) -> Splits:
+    """Series that were read, checked and split as `load` says."""
     horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
     if panel.held and horizon > panel.held:
         raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
@@ -84,7 +119,8 @@ def load(options: EconomicsData, seed: int) -> Splits:
     ends, rule = boundaries(panel, options, horizon)
     length = options.history or int(min(panel.lengths.max() - horizon, LONGEST))
     stride = options.stride or horizon
-    rows = divided(panel, options, ends, (length, horizon, stride))
+    choosing = chosen(len(panel), options.val_share, seed)
+    rows = divided(panel, options, ends, choosing, (length, horizon, stride))
     facts = {
         "unit": "one forecast of one series",
         "frequency": panel.frequency.name,
@@ -95,6 +131,7 @@ def load(options: EconomicsData, seed: int) -> Splits:
         "series": len(panel),
         "dropped": dropped,
         "transform": options.transform,
+        "levels": list(LEVELS),
         "split_rule": rule,
         "rows": {name: part.size for name, part in rows.items()},
         "digest": {name: digest(panel, part, ends, name) for name, part in rows.items()},
@@ -136,8 +173,6 @@ def check_signs(panel: Panel, transform: str) -> None:
     if not transform.startswith("log"):
         return
     if (wrong := np.flatnonzero(panel.values <= 0)).size:
-        from data.economics_panel import owner
-
         where = panel.place(*owner(panel, int(wrong[0])))
         raise BadInput("no logarithm", wanted="values above 0", got=panel.values[wrong[0]], where=where)
 
@@ -160,10 +195,19 @@ def boundaries(panel: Panel, options: EconomicsData, horizon: int) -> tuple[np.n
     ), f"{rule}, {span} before to choose by"
 
 
-def divided(panel: Panel, options: EconomicsData, ends: np.ndarray, sizes: tuple[int, int, int]) -> dict[str, Rows]:
+def chosen(series: int, share: float, seed: int) -> np.ndarray:
+    """Which series are judged to choose by, (series,) bool: at least one."""
+    order = np.random.default_rng([seed, series]).permutation(series)
+    return order < max(1, round(share * series))
+
+
+def divided(
+    panel: Panel, options: EconomicsData, ends: np.ndarray, choosing: np.ndarray, sizes: tuple[int, int, int]
+) -> dict[str, Rows]:
     """The rows of the three parts; every value to be forecast lies in its own part, every history before it."""
     length, horizon, stride = sizes
-    train, val, test = ends
+    before, val, test = ends
+    train = np.where(choosing, before, val)
     earliest = np.full(len(panel), panel.frequency.period + 1)
     if options.recent:
         earliest = np.maximum(earliest, train - options.recent * horizon)
@@ -177,7 +221,7 @@ def divided(panel: Panel, options: EconomicsData, ends: np.ndarray, sizes: tuple
         )
     return {
         "train": rows,
-        "val": fixed_rows(panel, windows, train, val - horizon, stride),
+        "val": fixed_rows(panel, windows, before, val - horizon, stride, np.flatnonzero(choosing)),
         "test": fixed_rows(panel, windows, val, test - horizon, stride),
     }
 

@@ -121,5 +121,5 @@ def date(period: int, of: Frequency) -> str:
     if of.name == "quarterly":
         return f"{1970 + period // 4}Q{period % 4 + 1}"
     first = period * of.every - (MONDAY if of.every == 7 else 0)
-    text = str(np.datetime64(first, of.unit))
+    text = str(np.array(first).astype(f"datetime64[{of.unit}]"))
     return text[:4] if of.name == "yearly" else text

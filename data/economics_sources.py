@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def from_file(path: str, kind: str) -> tuple[Panel, dict[str, Any]]:
     Raises:
         BadInput: naming series and date, whatever keeps them from being forecast.
     """
-    table, header = read_series_table(path), ()
+    table = read_series_table(path)
     header = table.header
     if {"unique_id", "ds", "y"} <= set(header):
         found = _long(table, kind)
@@ -122,7 +123,7 @@ def _long(table: Table, kind: str) -> Panel:
     rows = np.split(order, np.cumsum(np.bincount(of_row))[:-1])
     times, of = _times(table.column("ds"), rows, ids, kind, lambda row: _at(table, row))
     for part in rows:
-        _check_times(times[part], of, lambda k, part=part: _at(table, int(part[k])))
+        _check_times(times[part], of, partial(_at_of, table, part))
     kept = np.argsort(first_row)  # series stand in the order in which the file names them
     return panel([values[rows[i]] for i in kept], ids[kept].tolist(), [int(times[rows[i][0]]) for i in kept], of)
 
@@ -134,21 +135,28 @@ def _wide(table: Table, kind: str) -> Panel:
     everything = [np.arange(len(dates))]
     times, of = _times(dates, everything, np.array(["all"]), kind, lambda row: f"{table.place(row)} {dates[row]}")
     _check_times(times, of, lambda row: f"{table.place(row)}, {dates[row]}")
-    series = [
-        numbers(table.cells(name), lambda row, name=name: f"{table.place(row)}: series {name}, {dates[row]}")
-        for name in names
-    ]
+    series = [numbers(table.cells(name), partial(_in_column, table, name)) for name in names]
     return panel(series, names, [int(times[0])] * len(names), of)
 
 
 def _bare(table: Table, kind: str) -> Panel:
     of = frequency(kind or "other")._replace(unit="")
     rows = [list(table.header), *table.rows]
-    columns = [
-        numbers(cells, lambda row, j=j: f"{table.path}:{row + 1}: series {j + 1}")
-        for j, cells in enumerate(zip(*rows, strict=True))
-    ]
+    columns = [numbers(cells, partial(_in_bare, table.path, j + 1)) for j, cells in enumerate(zip(*rows, strict=True))]
     return panel(columns, [str(j + 1) for j in range(len(columns))], [1] * len(columns), of)
+
+
+def _in_bare(path: str, series: int, row: int) -> str:
+    return f"{path}:{row + 1}: series {series}"
+
+
+def _in_column(table: Table, name: str, row: int) -> str:
+    return f"{table.place(row)}: series {name}, {table.rows[row][0]}"
+
+
+def _at_of(table: Table, rows: np.ndarray, number: int) -> str:
+    """The place of one of these rows."""
+    return _at(table, int(rows[number]))
 
 
 def _at(table: Table, row: int) -> str:
@@ -209,9 +217,10 @@ def _check_times(times: np.ndarray, of: Frequency, place: Callable[[int], str]) 
     steps = np.diff(times)
     if not (wrong := np.flatnonzero(steps != 1)).size:
         return
-    k = int(wrong[0]) + 1
-    if steps[k - 1] < 0:
+    if (steps < 0).any():  # told first: where two dates changed places, one seems to be missing before
+        k = int(np.argmax(steps < 0)) + 1
         raise BadInput("dates are not in order", wanted="each series from the oldest to the newest", where=place(k))
+    k = int(wrong[0]) + 1
     if steps[k - 1] == 0:
         raise BadInput("a date repeats", wanted=f"one {of.name} value a period", where=place(k))
     gone = ", ".join(_missing(times, k, of))

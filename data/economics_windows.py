@@ -52,10 +52,6 @@ class Windows:
             "scale": self._scale(begin, origin),
         }
 
-    def origins(self, rows: Rows) -> np.ndarray:
-        """Where the forecasts of rows begin whose origins are their own."""
-        return rows["origin"][np.arange(rows.size)]
-
     def _gather(self, begin: np.ndarray, first: np.ndarray, count: int, end: np.ndarray) -> np.ndarray:
         """Values at `count` positions from `first` on; NaN before the series and from `end` on."""
         position = first[:, None] + np.arange(count)
@@ -101,9 +97,22 @@ def _mixed(state: np.ndarray) -> np.ndarray:
     return state ^ (state >> np.uint64(31))
 
 
-def fixed_rows(panel: Panel, windows: Windows, first: np.ndarray, last: np.ndarray, stride: int) -> Rows:
-    """Rows of every `stride`-th origin of each series from `first` to `last`, which must not be before `first`."""
+def fixed_rows(
+    panel: Panel, windows: Windows, first: np.ndarray, last: np.ndarray, stride: int, chosen: np.ndarray | None = None
+) -> Rows:
+    """Rows of every `stride`-th origin from `first` to `last` of each series, or of those chosen.
+
+    Args:
+        panel: the series.
+        windows: what is made around rows.
+        first: (series,) earliest origin.
+        last: (series,) latest origin, not before `first`.
+        stride: from one origin to the next.
+        chosen: numbers of the series; None for all.
+    """
     counts = (last - first) // stride + 1
+    if chosen is not None:
+        counts = np.where(np.isin(np.arange(len(panel)), chosen), counts, 0)
     series = np.repeat(np.arange(len(panel)), counts)
     number = np.arange(len(series)) - np.repeat(np.cumsum(counts) - counts, counts)
     # Counted back from the latest origin, so that the newest values are always judged.

@@ -16,7 +16,7 @@ from pipelines.run import Fit, Run
 if TYPE_CHECKING:
     from pipelines.task import Task
 
-DOMAINS = ("genomics", "citations", "images")
+DOMAINS = ("genomics", "citations", "images", "economics")
 
 
 @dataclass(frozen=True)

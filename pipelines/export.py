@@ -25,7 +25,7 @@ from pipelines.task import Meta, Serving, Task
 
 SCHEMA = 1
 PARITY_ROWS = 64
-PARITY = 1e-4  # largest difference of a probability: the served graph may fuse operations in another order
+PARITY = 1e-4  # of a probability, or share of a larger value: the served graph may fuse operations in another order
 
 
 def export(
@@ -130,12 +130,16 @@ def _serve(folder: Path, raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
 def _difference(answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> float:
     """The largest difference between the export on raw inputs and the model on the encoded rows.
 
+    Of values above 1 it is the share that they differ by.
+
     Raises:
         RuntimeError: when it is more than rounding, or the model's outputs are no numbers.
     """
     if not all(np.isfinite(value).all() for value in expected.values()):
         raise RuntimeError("export: the model's outputs are no numbers: the training has diverged; try a lower rate")
-    worst = max(float(np.abs(answers[name] - value).max()) for name, value in expected.items())
+    worst = max(
+        float((np.abs(answers[name] - value) / np.maximum(np.abs(value), 1)).max()) for name, value in expected.items()
+    )
     if not worst <= PARITY:
         raise RuntimeError(f"export: the SavedModel differs from the model by {worst:.2e}, more than {PARITY:.0e}")
     return worst

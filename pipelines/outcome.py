@@ -110,6 +110,7 @@ def fit_and_judge(
     tracking.follow(mirror)
     with report.progress(task, run, splits) as progress:
         fitted = _fit(session, run, splits, prepared, folder, mirror, [progress, *_profile(session, folder)])
+    task.calibrate(fitted.model, run, splits)
     if session.profile and (page := folder.path / "profile" / "profile.md").exists():
         folder.write("artifact", {"path": page.relative_to(folder.path), "under": "profile"})
     scores = {name: engine.evaluate(fitted.model, task, rows, splits.meta) for name, rows in splits.items()}
@@ -200,7 +201,9 @@ def restored(session: Session, outcome: Outcome, name: str = "") -> engine.Fitte
     """The trained model of an outcome, from its last state; named after the recipe where no name is given."""
     kept = Checkpoints(outcome.folder.path / "checkpoints", writes=False)
     task = session.domain.task_for(outcome.run)
-    return engine.restored(outcome.run, task, outcome.splits, kept, name)
+    fitted = engine.restored(outcome.run, task, outcome.splits, kept, name)
+    task.calibrate(fitted.model, outcome.run, outcome.splits)
+    return fitted
 
 
 def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Path]:

@@ -73,6 +73,7 @@ class Task:
         validate: as `evaluate`, for the validation rows of every epoch: the cheap scores alone; None for all of them.
         outputs: what the model gives, for ensembles of it: "logits" of classes, or plain "values".
         answers: what the served function gave for `raw`, rows -> one entry a row, where it gives more, as of a graph.
+        calibrate: trained model, run, splits -> nothing: sets weights that are not trained but found on validation.
         start: model that was just built, training rows -> nothing: sets weights that are computed from the data.
     """
 
@@ -93,6 +94,7 @@ class Task:
     validate: Callable[[Mapping[str, np.ndarray], Rows, Meta], Scores] | None = None
     outputs: Literal["logits", "values"] = "logits"
     answers: Callable[[dict[str, np.ndarray], Rows], dict[str, np.ndarray]] = lambda outputs, rows: outputs
+    calibrate: Callable[[keras.Model, Run, Splits], None] = lambda model, run, splits: None
     start: Callable[[keras.Model, Rows], None] = lambda model, rows: None
 
 

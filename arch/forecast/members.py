@@ -13,9 +13,9 @@ from arch.blocks import require, require_positive
 
 @keras.saving.register_keras_serializable(package="arch")
 class MemberDense(keras.layers.Layer):
-    """A dense layer for each member: `y[m] = f(x[m] W[m] + b[m])`, (members, batch, in) -> (members, batch, units).
+    """A dense layer for each member: `y[m] = f(x[m] W[m] + b[m])`, (batch, members, in) -> (batch, members, units).
 
-    Weights: kernel (members, in, units), bias (members, 1, units).
+    Weights: kernel (members, in, units), bias (members, units).
 
     Args:
         units: outputs of each member.
@@ -30,18 +30,19 @@ class MemberDense(keras.layers.Layer):
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Draw each member's weights as if it were alone."""
-        members, _, size = input_shape
+        _, members, size = input_shape
         limit = float(np.sqrt(6 / (size + self.units)))  # Glorot's, which Keras would take over all members
         start = keras.initializers.RandomUniform(-limit, limit)
         self.kernel = self.add_weight(shape=(members, size, self.units), initializer=start, name="kernel")
-        self.bias = self.add_weight(shape=(members, 1, self.units), initializer="zeros", name="bias")
+        self.bias = self.add_weight(shape=(members, self.units), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
         """One batched product."""
-        return keras.activations.get(self.activation)(ops.matmul(inputs, self.kernel) + self.bias)
+        products = ops.matmul(ops.transpose(inputs, (1, 0, 2)), self.kernel)
+        return keras.activations.get(self.activation)(ops.transpose(products, (1, 0, 2)) + self.bias)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """(members, batch, units)."""
+        """(batch, members, units)."""
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
@@ -50,12 +51,12 @@ class MemberDense(keras.layers.Layer):
 
     def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
         """Of one row: a product for each weight."""
-        return input_shape[0] * input_shape[-1] * self.units
+        return input_shape[1] * input_shape[2] * self.units
 
 
 @keras.saving.register_keras_serializable(package="arch")
 class Spread(keras.layers.Layer):
-    """A copy of each row for every member: (batch, n) -> (members, batch, n). No weights.
+    """A copy of each row for every member: (batch, n) -> (batch, members, n). No weights.
 
     Where `seen` is given, a member's copy holds the last so many values alone, the others are zero; members take the
     numbers in turn.
@@ -74,30 +75,16 @@ class Spread(keras.layers.Layer):
         """Copies with what is too far back left out."""
         size = inputs.shape[1]
         reach = np.array([self.seen[m % len(self.seen)] if self.seen else size for m in range(self.members)])
-        mask = np.arange(size) >= size - reach[:, None, None]
-        return inputs[None] * ops.cast(ops.convert_to_tensor(mask), inputs.dtype)
+        mask = np.arange(size) >= size - reach[:, None]
+        return inputs[:, None] * ops.cast(ops.convert_to_tensor(mask), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """(members, batch, n)."""
-        return (self.members, *input_shape)
+        """(batch, members, n)."""
+        return (input_shape[0], self.members, input_shape[1])
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {**super().get_config(), "members": self.members, "seen": self.seen}
-
-
-@keras.saving.register_keras_serializable(package="arch")
-class Gathered(keras.layers.Layer):
-    """The members' answers for each row side by side: (members, batch, n) -> (batch, members * n). No weights."""
-
-    def call(self, inputs: Any) -> Any:
-        """All answers of the first member, then of the second and so on."""
-        members, _, size = inputs.shape
-        return ops.reshape(ops.transpose(inputs, (1, 0, 2)), (-1, members * size))
-
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """(batch, members * n)."""
-        return (input_shape[1], input_shape[0] * input_shape[2])
 
 
 def require_windows(who: str, inputs: Any) -> None:

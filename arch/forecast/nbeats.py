@@ -9,14 +9,14 @@ import numpy as np
 from keras import ops
 
 from arch.blocks import require, require_one_of, require_positive
-from arch.forecast.members import Gathered, MemberDense, Spread, require_windows
+from arch.forecast.members import MemberDense, Spread, require_windows
 
 DEGREE = 2  # of the trend's polynomial
 
 
 @keras.saving.register_keras_serializable(package="arch")
 class Basis(keras.layers.Layer):
-    """Functions of time, weighted: (members, batch, functions) -> (members, batch, steps). No weights of its own.
+    """Functions of time, weighted: (batch, members, functions) -> (batch, members, steps). No weights of its own.
 
     `trend`: powers of t, t running from 0 to 1 over the forecast's steps, and from -length / steps to 0 over the past;
     `seasonality`: cosines and sines of whole numbers of turns over the horizon.
@@ -30,7 +30,7 @@ class Basis(keras.layers.Layer):
     """
 
     def __init__(
-        self, kind: Literal["trend", "seasonality"], steps: int, horizon: int, past: bool = False, **kwargs: Any
+        self, kind: Literal["trend", "seasonality"] | str, steps: int, horizon: int, past: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         require_one_of("Basis", "kind", kind, ("trend", "seasonality"))
@@ -42,7 +42,7 @@ class Basis(keras.layers.Layer):
         return ops.matmul(inputs, ops.cast(ops.convert_to_tensor(table), inputs.dtype))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        """(members, batch, steps)."""
+        """(batch, members, steps)."""
         return (*input_shape[:-1], self.steps)
 
     def get_config(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def nbeats(
         if index < len(kinds) - 1:  # what the last block leaves is read by none
             backcast = _expand(x, kind, length, horizon, True, f"{name}_backcast")
             left = keras.layers.Subtract(name=f"{name}_left")([left, backcast])
-    return Gathered(name="members")(total)
+    return keras.layers.Flatten(name="members")(total)
 
 
 def _expand(x: Any, kind: str, steps: int, horizon: int, past: bool, name: str) -> Any:

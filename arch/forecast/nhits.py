@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from arch.blocks import require, require_positive
-from arch.forecast.members import Gathered, MemberDense, Spread, require_windows
+from arch.forecast.members import MemberDense, Spread, require_windows
 
 
 @keras.saving.register_keras_serializable(package="arch")
@@ -44,7 +44,7 @@ class Interpolate(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="arch")
 class PoolValues(keras.layers.Layer):
-    """The largest of each run of values, counted from the end: (members, batch, n) -> (members, batch, n / size).
+    """The largest of each run of values, counted from the end: (batch, members, n) -> (batch, members, n / size).
 
     The first run may be shorter. No weights.
 
@@ -60,14 +60,14 @@ class PoolValues(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Pad in front with the first value, cut, take maxima."""
-        members, _, length = inputs.shape
+        members, length = inputs.shape[1:]
         runs = -(-length // self.size)
         front = ops.repeat(inputs[..., :1], runs * self.size - length, axis=-1)
         whole = ops.concatenate([front, inputs], axis=-1)
-        return ops.max(ops.reshape(whole, (members, -1, runs, self.size)), axis=-1)
+        return ops.max(ops.reshape(whole, (-1, members, runs, self.size)), axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """(members, batch, runs)."""
+        """(batch, members, runs)."""
         return (*input_shape[:-1], -(-input_shape[-1] // self.size))
 
     def get_config(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def nhits(
     """
     who = "nhits"
     require_windows(who, inputs)
-    sizes = {"horizon": horizon, "pools": pools, "width": width, "depth": depth, "members": members}
+    sizes: dict[str, Any] = {"horizon": horizon, "pools": pools, "width": width, "depth": depth, "members": members}
     for option, value in sizes.items():
         require_positive(who, option, value)
     length = inputs.shape[1]
@@ -129,7 +129,7 @@ def nhits(
         if index < len(pools) - 1:
             backcast = _interpolated(x, length, pool, f"{name}_backcast")
             left = keras.layers.Subtract(name=f"{name}_left")([left, backcast])
-    return Gathered(name="members")(total)
+    return keras.layers.Flatten(name="members")(total)
 
 
 def _interpolated(x: Any, steps: int, pool: int, name: str) -> Any:

@@ -117,6 +117,8 @@ def to_array(values: Any, field: Field) -> np.ndarray:
     """
     if values == [] and field.shape:
         return np.zeros([0, *(size or 0 for size in field.shape[1:])], field.dtype)
+    if field.shape == (None, None) and field.dtype.kind == "f" and differ_in_length(values):
+        return aligned_right(values, field)
     try:
         array = np.array(values, dtype=object)
     except ValueError as error:
@@ -127,6 +129,19 @@ def to_array(values: Any, field: Field) -> np.ndarray:
         wanted, got = list(field.shape), list(array.shape)
         raise Refusal(400, f"{field.name}: wanted shape {orjson.dumps(wanted).decode()}, got {got}")
     return array
+
+
+def differ_in_length(values: Any) -> bool:
+    """Whether it is a list of lists of several lengths."""
+    return isinstance(values, list) and all(isinstance(v, list) for v in values) and len({len(v) for v in values}) > 1
+
+
+def aligned_right(values: list[list[Any]], field: Field) -> np.ndarray:
+    """Rows of several lengths as one array, NaN in front of the shorter ones: series that end at the same time."""
+    result = np.full((len(values), max(map(len, values))), np.nan, field.dtype)
+    for row, numbers in zip(result, values, strict=True):
+        row[len(row) - len(numbers) :] = to_numbers(np.array([*numbers, None], dtype=object)[:-1], field)
+    return result
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -47,7 +47,6 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.forecast.esrnn.Woven": {"dilation": 3},
     "arch.forecast.heads.Distances": {"levels": (0.1, 0.5, 0.7), "steps": 5, "shape": "normal"},
     "arch.forecast.linear.Trend": {"kernel_size": 3},
-    "arch.forecast.members.Gathered": {},
     "arch.forecast.members.MemberDense": {"units": 7, "activation": "relu"},
     "arch.forecast.members.Spread": {"members": 3, "seen": (5, 2)},
     "arch.forecast.nbeats.Basis": {"kind": "trend", "steps": 7, "horizon": 5, "past": True},

@@ -1,0 +1,57 @@
+"""Economics: the past of many series to their futures, with intervals. Light: names, flags, recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from data.economics import EconomicsData, folds, labelled_rows, load
+from data.economics_requests import requests
+from data.errors import BadInput
+from data.splits import Splits
+from pipelines.domain import Domain
+from pipelines.economics.fit import EconomicsFit
+from pipelines.economics.recipes import RECIPES
+from pipelines.run import Run
+
+HORIZON = 8  # of every forecaster, where none is given
+
+
+def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
+    return folds(run.data, k, seed=run.seed)
+
+
+def _about(meta: Mapping[str, Any]) -> list[str]:
+    season = f", season of {meta['period']}" if meta["period"] > 1 else ""
+    lines = [f"{meta['series']:,} {meta['frequency']} series{season}; {meta['horizon']} steps ahead"]
+    if meta["dropped"]:
+        lines.append(f"{meta['dropped']:,} series that never move were left out")
+    return lines
+
+
+def check(run: Run) -> None:
+    """Refuse what cannot work before anything is read.
+
+    Raises:
+        BadInput: a horizon given to the network and not to the data.
+    """
+    horizon = run.model.options.get("horizon", HORIZON)
+    if horizon not in (HORIZON, run.data.horizon):
+        raise BadInput("model.horizon is given by the data", wanted=f"data.horizon {horizon}", got="model.horizon")
+
+
+DOMAIN = Domain(
+    name="economics",
+    summary="economic time series: the past of many to their futures, with intervals",
+    data=EconomicsData,
+    load=load,
+    folds=_folds,
+    rows=labelled_rows,
+    requests=requests,
+    recipes=RECIPES,
+    task_module="pipelines.economics.task",
+    about=_about,
+    facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels"),
+    fit=EconomicsFit,
+    check=check,
+)

@@ -1,0 +1,86 @@
+"""The served function: raw histories of any length, and their frequency, to forecasts and quantiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data.economics import LEVELS
+from data.splits import Rows
+from pipelines.task import Meta, Serving
+
+
+def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
+    """Histories, NaN in front of shorter ones, to the mean and quantiles of every step."""
+    length, period, horizon = meta["length"], meta["period"], meta["horizon"]
+
+    def function(history: Any, frequency: Any) -> dict[str, Any]:
+        with tf.control_dependencies([*checks(history, meta), _right_frequency(frequency, period)]):
+            newest = tf.identity(history[:, -length:])
+        front = tf.maximum(length - tf.shape(newest)[1], 0)
+        whole = tf.pad(newest, [[0, 0], [front, 0]], constant_values=float("nan"))
+        outputs = model({"history": tf.ensure_shape(whole, [None, length])}, training=False)
+        return {"mean": outputs[..., 0], "quantiles": outputs[..., 1:]}
+
+    positive = ", above 0" if meta["transform"].startswith("log") else ""
+    doc = f"of each series its {meta['frequency']} values, at least {meta['shortest']}{positive}, the newest last"
+    levels = ", ".join(f"{level:g}" for level in LEVELS)
+    return Serving(
+        function,
+        {
+            "history": {"dtype": "float32", "shape": [None, None], "doc": f"{doc}; NaN in front of shorter ones"},
+            "frequency": {"dtype": "int64", "shape": [None], "doc": f"values of a season: {period}, of each series"},
+        },
+        {
+            "mean": {"dtype": "float32", "shape": [None, horizon], "doc": "of each step ahead"},
+            "quantiles": {"dtype": "float32", "shape": [None, horizon, len(LEVELS)], "doc": f"at {levels}"},
+        },
+        example=_example(rows, period),
+    )
+
+
+def checks(history: Any, meta: Meta) -> list[Any]:
+    """What fails, naming series and value, both counted from 1, where a history cannot be forecast."""
+    there = tf.math.is_finite(history)
+    gaps = tf.concat([tf.zeros_like(there[:, :1]), there[:, :-1] & ~there[:, 1:]], 1) | tf.math.is_inf(history)
+    # The newest value must be there too: NaN may only stand in front.
+    empty = ~there[:, -1:]
+    count = tf.reduce_sum(tf.cast(there, tf.int32), 1, keepdims=True)
+    found = [
+        _refuse(~gaps & ~(empty & (tf.range(tf.shape(history)[1]) == tf.shape(history)[1] - 1)), "not a finite number"),
+        _refuse(count >= meta["shortest"], f"too few values; wanted at least {meta['shortest']}"),
+    ]
+    if meta["transform"].startswith("log"):
+        found.append(_refuse(~there | (history > 0), "no logarithm; wanted values above 0"))
+    return found
+
+
+def _right_frequency(frequency: Any, period: int) -> Any:
+    return _refuse((frequency == period)[:, None], f"another frequency than the model's; wanted {period}")
+
+
+def _refuse(right: Any, what: str) -> Any:
+    """Fail with the first wrong (series, value), unless all is right."""
+    place = tf.where(~right)
+    message = tf.cond(
+        tf.reduce_all(right),
+        lambda: "",
+        lambda: tf.strings.format("series {}, value {}: " + what, (place[0, 0] + 1, place[0, 1] + 1)),
+    )
+    return tf.debugging.Assert(tf.reduce_all(right), [message])
+
+
+def _example(rows: Rows, period: int) -> dict[str, Any]:
+    """The first test row's history, as a client sends it."""
+    history = rows.batch(np.zeros(1, np.int64))["history"]
+    return {"history": history[:, np.isfinite(history[0])], "frequency": np.array([period], np.int64)}
+
+
+def raw(rows: Rows) -> dict[str, np.ndarray]:
+    """The rows as a client sends them."""
+    history = rows.batch(np.arange(rows.size))["history"]
+    period = rows.around.panel.frequency.period  # type: ignore[union-attr]
+    return {"history": history, "frequency": np.full(len(history), period, np.int64)}
