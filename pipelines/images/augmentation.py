@@ -29,14 +29,13 @@ def augmented(images: Any, mirrored: Any, draws: Any, fit: ImagesFit) -> Any:
         moved = _between(images, y, x)
     else:
         moved = _at(images, ops.cast(ops.round(y), "int32"), ops.cast(ops.round(x), "int32"))
-    return _pierced(moved, draws, fit.hole) if fit.hole else moved
+    return _pierced(moved, draws, fit.hole * min(height, width)) if fit.hole else moved
 
 
 def _places(height: int, width: int, draws: Any, fit: ImagesFit) -> tuple[Any, Any]:
     """Where each pixel comes from: rows and columns, each (batch, height, width) or what becomes that."""
     signed = (2.0 * draws - 1.0)[:, :, None, None]
-    # A whole number of pixels, -shift to shift, each as often.
-    dy, dx = (ops.floor((0.5 * signed[:, i] + 0.5) * (2 * fit.shift + 1)) - fit.shift for i in (0, 1))
+    dy, dx = (_whole(draws[:, i, None, None], round(fit.shift * side)) for i, side in ((0, height), (1, width)))
     rows = ops.reshape(ops.arange(height, dtype="float32"), (1, height, 1))
     columns = ops.reshape(ops.arange(width, dtype="float32"), (1, 1, width))
     if not (fit.turn or fit.zoom):
@@ -48,6 +47,11 @@ def _places(height: int, width: int, draws: Any, fit: ImagesFit) -> tuple[Any, A
     y = cosine * down - sine * right + (height - 1) / 2 + dy
     x = sine * down + cosine * right + (width - 1) / 2 + dx
     return y, x
+
+
+def _whole(draws: Any, most: int) -> Any:
+    """Whole numbers from -most to most, each as often."""
+    return ops.floor(draws * (2 * most + 1)) - most
 
 
 def _at(images: Any, y: Any, x: Any) -> Any:
@@ -68,7 +72,7 @@ def _between(images: Any, y: Any, x: Any) -> Any:
     return ops.cast(ops.round(upper * (1.0 - down) + lower * down), images.dtype)
 
 
-def _pierced(images: Any, draws: Any, side: int) -> Any:
+def _pierced(images: Any, draws: Any, side: float) -> Any:
     """With a square hole anywhere, which may hang over the border."""
     height, width = images.shape[1:3]
     centre = draws[:, 4:6, None, None] * ops.cast(ops.reshape(ops.array([height, width]), (1, 2, 1, 1)), "float32")

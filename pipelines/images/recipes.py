@@ -8,7 +8,7 @@ from data.images import ImagesData
 from pipelines.images.fit import ImagesFit
 from pipelines.run import Model, Run
 
-JORDAN = "Jordan 2024, 94% on CIFAR-10 in 3.29 seconds on a single GPU"
+JORDAN = "Jordan 2024, 94% on CIFAR-10 in 3.29 seconds on a single GPU; Muon: Jordan et al. 2024"
 
 
 def _recipe(
@@ -31,14 +31,149 @@ def _fast(**changes: Any) -> ImagesFit:
         "label_smoothing": 0.1,
         "ema": 0.98,
         "keep": "last",
-        "shift": 1,
+        "shift": 0.125,
         "views": "moved",
     }
     return ImagesFit(**(usual | changes))
 
 
+def _residual(**changes: Any) -> ImagesFit:
+    """Momentum with decay as the residual papers have them, over one cycle; pictures moved by an eighth."""
+    usual: dict[str, Any] = {
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 0.1,
+        "schedule": "one_cycle",
+        "warmup": 0.3,
+        "optimizer": "sgd",
+        "weight_decay": 5e-4,
+        "keep": "last",
+        "shift": 0.125,
+    }
+    return ImagesFit(**(usual | changes))
+
+
+def _adam(**changes: Any) -> ImagesFit:
+    """AdamW over half a cosine, for what momentum alone trains badly."""
+    usual: dict[str, Any] = {
+        "epochs": 30,
+        "batch_size": 128,
+        "learning_rate": 2e-3,
+        "weight_decay": 0.05,
+        "keep": "last",
+        "shift": 0.125,
+    }
+    return ImagesFit(**(usual | changes))
+
+
+RESNET18 = {"blocks": (2, 2, 2, 2), "width": 64}
+
 RECIPES: dict[str, Run] = dict(
     [
-        _recipe("fast", "whitened_cnn", {}, _fast(), f"{JORDAN}; Muon: Jordan et al. 2024"),
+        _recipe("fast", "whitened_cnn", {}, _fast(), JORDAN),
+        _recipe(
+            "fast_grey",
+            "whitened_cnn",
+            {"widths": (32, 48, 56), "stem_pool": 1},
+            _fast(epochs=30, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
+            JORDAN,
+        ),
+        _recipe(
+            "fast_colour",
+            "whitened_cnn",
+            {"widths": (32, 64, 128)},
+            _fast(epochs=12, batch_size=128, ema=0.99, views="mirrored"),
+            JORDAN,
+        ),
+        _recipe(
+            "resnet20",
+            "resnet",
+            {"blocks": (3, 3, 3), "width": 16, "shortcut": "padding"},
+            _residual(),
+            "He et al. 2016, Deep residual learning, section 4.2",
+        ),
+        _recipe("resnet18", "resnet", RESNET18, _residual(), "He et al. 2016, with a stem for small pictures"),
+        _recipe(
+            "plain18",
+            "resnet",
+            {**RESNET18, "shortcut": "none"},
+            _residual(),
+            "He et al. 2016, the plain network: resnet18 without shortcuts",
+        ),
+        _recipe(
+            "se_resnet18",
+            "resnet",
+            {**RESNET18, "se_ratio": 1 / 16},
+            _residual(),
+            "Hu et al. 2018, Squeeze-and-excitation networks",
+        ),
+        _recipe(
+            "preact",
+            "resnet",
+            {**RESNET18, "block": "preact_basic"},
+            _residual(),
+            "He et al. 2016b, Identity mappings in deep residual networks",
+        ),
+        _recipe(
+            "wide_resnet",
+            "wide_resnet",
+            {"blocks": (2, 2, 2), "widen": 4},
+            _residual(),
+            "Zagoruyko and Komodakis 2016, Wide residual networks: depth 16, width 4",
+        ),
+        _recipe(
+            "resnext",
+            "resnext",
+            {"blocks": (2, 2, 2), "cardinality": 8, "group_width": 8},
+            _residual(),
+            "Xie et al. 2017, Aggregated residual transformations; narrower",
+        ),
+        _recipe(
+            "densenet",
+            "densenet",
+            {"blocks": (6, 6, 6)},
+            _residual(),
+            "Huang et al. 2017, Densely connected convolutional networks: 40 layers, bottlenecks, growth 12",
+        ),
+        _recipe(
+            "mobilenet", "mobilenet_v2", {}, _adam(), "Sandler et al. 2018, MobileNetV2, with a stem for small pictures"
+        ),
+        _recipe(
+            "efficientnet",
+            "efficientnet",
+            {},
+            _adam(),
+            "Tan and Le 2019, EfficientNet-B0, with a stem for small pictures",
+        ),
+        _recipe(
+            "inception",
+            "inception",
+            {"modules": (1, 1, 1), "widen": 0.25},
+            _adam(),
+            "Szegedy et al. 2016, Rethinking the Inception architecture; narrower",
+        ),
+        _recipe(
+            "vit",
+            "vit",
+            {"patch_size": 4},
+            _adam(epochs=60, warmup=0.2, clip_norm=1.0, hole=0.25),
+            "Dosovitskiy et al. 2021, An image is worth 16x16 words; for small pictures",
+        ),
+        _recipe(
+            "p4m",
+            "group_cnn",
+            {},
+            _adam(),
+            "Cohen and Welling 2016, Group equivariant convolutional networks",
+        ),
+        _recipe(
+            "ensemble",
+            "whitened_cnn",
+            {},
+            _fast(),
+            f"five of the fast recipe from different seeds, averaged as Lakshminarayanan et al. 2017 have it; {JORDAN}",
+            seeds=5,
+            combine="mean",
+        ),
     ]
 )

@@ -1,0 +1,403 @@
+"""Images from files to answers: augmentation, views, recipes, baselines, figures, served functions, verbs."""
+
+import base64
+import csv
+import io
+import json
+import math
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from arch.account import outline
+from data.errors import BadInput
+from data.image_decoding import decode, encode_png
+from data.images import ImagesData, load
+from data.splits import Rows, Splits
+from pipelines import engine, verbs
+from pipelines.images import DOMAIN
+from pipelines.images.augmentation import augmented
+from pipelines.images.baselines import baselines
+from pipelines.images.figures import likely_label_errors
+from pipelines.images.fit import ImagesFit
+from pipelines.images.recipes import RECIPES
+from pipelines.images.views import MeanOfViews, Views
+from pipelines.run import Model, Run
+from pipelines.serve.model import load as load_served
+from pipelines.serve.wire import Refusal, read_question
+from pipelines.task import build
+
+from .conftest import python
+
+TASK = DOMAIN.task
+FIT = ImagesFit(epochs=6, batch_size=16, learning_rate=5e-3, optimizer="muon", keep="last", shift=0.1, views="moved")
+REST = np.full((1, 6), 0.5, np.float32)
+
+
+def picture(kind, seed):
+    """A bright disk, at the left of a dim picture with a gradient or at its top; colours and sizes differ."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(24, 61, 2)
+    y, x = np.mgrid[:height, :width]
+    centre = (height / 2, width / 4) if kind == "left" else (height / 4, width / 2)
+    inside = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 < (min(height, width) / 6) ** 2
+    base = rng.integers(0, 90, (height, width, 3)) + (rng.integers(0, 40, 3))
+    return np.where(inside[..., None], rng.integers(150, 256, 3), base).astype(np.uint8)
+
+
+def jpeg(pixels, **options):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=95, **options)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A user's folder of 120 photographs of many sizes in two unbalanced classes."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for kind, count in (("left", 80), ("top", 40)):
+        (folder / kind).mkdir()
+        for i in range(count):
+            (folder / kind / f"{i:03}.jpg").write_bytes(jpeg(picture(kind, i + 1000 * (kind == "top"))))
+    (folder / "top" / "empty.jpg").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    """A small network on the user's folder: its Run, splits, what `train` answered, its export and the Keras model."""
+    from pipelines.outcome import Session
+    from pipelines.report import Report
+    from pipelines.train import train
+
+    data = ImagesData(path=str(folder), size=16, val_fraction=0.2, test_fraction=0.2)
+    run = Run("images", "small", data, Model("whitened_cnn", {"widths": (8, 16)}), FIT)
+    result = train(Session(DOMAIN, Report(json=True), "images"), run)
+    export = Path(result["export"])
+    model = keras.saving.load_model(export / "model.keras", compile=False)
+    splits = load(data, 0)
+    return SimpleNamespace(run=run, result=result, export=export, model=model, splits=splits)
+
+
+@pytest.fixture(scope="module")
+def served(trained):
+    from pipelines.serve.folder import open_export
+
+    return load_served(open_export(str(trained.export)))
+
+
+# Augmentation
+
+
+def one(images, fit, mirrored=False, **draws):
+    """One picture augmented, its draws named; those that are not are at rest."""
+    names = ("dy", "dx", "angle", "zoom", "hole_y", "hole_x")
+    numbers = np.array([[draws.get(name, 0.5) for name in names]], np.float32)
+    return np.asarray(augmented(tf.constant(images[None]), tf.constant([mirrored]), tf.constant(numbers), fit))[0]
+
+
+GREY = np.arange(35, dtype=np.uint8).reshape(5, 7, 1)
+
+
+def test_a_picture_at_rest_stays_as_it_is():
+    for fit in (ImagesFit(), ImagesFit(shift=0.4), ImagesFit(shift=0.4, turn=30, zoom=0.5)):
+        np.testing.assert_array_equal(one(GREY, fit), GREY)
+
+
+def test_mirroring_and_shifts_move_whole_pixels_and_repeat_the_border():
+    np.testing.assert_array_equal(one(GREY, ImagesFit(), mirrored=True), GREY[:, ::-1])
+    down = one(GREY, ImagesFit(shift=0.2), dy=0.0)  # a fifth of five rows is one; a draw of 0 comes from one row above
+    np.testing.assert_array_equal(down, GREY[[0, 0, 1, 2, 3]])
+    right = one(GREY, ImagesFit(shift=0.3), dx=0.999)  # 2 of 7 columns
+    np.testing.assert_array_equal(right, GREY[:, [2, 3, 4, 5, 6, 6, 6]])
+
+
+def test_shifts_of_all_sizes_are_equally_likely():
+    ramp = np.broadcast_to(np.arange(11, dtype=np.uint8)[None, :, None, None], (700, 11, 11, 1))
+    draws = np.random.default_rng(0).random((700, 6), np.float32)
+    out = np.asarray(augmented(tf.constant(ramp), tf.zeros(700, tf.bool), tf.constant(draws), ImagesFit(shift=0.27)))
+    counts = np.bincount(out[:, 5, 5, 0].astype(int) - 2)  # 3 of 11 rows up or down
+    assert counts.shape == (7,)
+    assert counts.min() > 60  # 100 each on average: four deviations
+
+
+def test_a_quarter_turn_is_exact_and_zooming_out_and_in_keeps_the_centre():
+    square = np.random.default_rng(0).integers(0, 256, (7, 7, 3), np.uint8)
+    turned = one(square, ImagesFit(turn=90), angle=1.0)
+    # Rounding of a sine may take a place on the border a hair beyond it, where the border repeats.
+    assert np.abs(turned.astype(int) - np.rot90(square, -1)).max() <= 1 or np.array_equal(turned, np.rot90(square, 1))
+    zoomed = one(square, ImagesFit(zoom=0.5), zoom=0.0)  # half the step between places
+    np.testing.assert_array_equal(zoomed[3, 3], square[3, 3])
+    np.testing.assert_array_equal(zoomed[3, 5], square[3, 4])
+
+
+def test_a_hole_has_its_side_and_the_picture_s_mean():
+    pierced = one(GREY, ImagesFit(hole=0.6), hole_y=0.5, hole_x=0.5)
+    changed = pierced != GREY
+    assert changed[..., 0].sum() == 8  # 3 x 3 places but the one that is the mean itself
+    assert set(pierced[1:4, 2:5].ravel().tolist()) == {17}
+
+
+def test_training_alone_augments(trained):
+    run = trained.run.with_(fit=replace(FIT, shift=0.5))
+    batch = {k: tf.constant(v) for k, v in trained.splits.train.batch(np.arange(8), 0, 0).items()}
+    still = [np.asarray(TASK.objective(trained.model, batch, own, False).losses) for own in (run, trained.run)]
+    np.testing.assert_array_equal(*still)
+    copy = build(TASK, trained.run, trained.splits.meta)  # training moves the averages of its normalization
+    moved = [np.asarray(TASK.objective(copy, batch, own, True).losses) for own in (run, trained.run)]
+    assert not np.allclose(*moved)
+
+
+# Views
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "moved", "count"), [(False, False, 1), (True, False, 2), (False, True, 3), (True, True, 6)]
+)
+def test_views_are_judged_at_inference_and_their_mean_is_what_each_gives_by_itself(mirrored, moved, count):
+    inputs = keras.Input((5, 7, 2))
+    views = Views(mirrored, moved)
+    dense = keras.layers.Dense(3)
+    out = MeanOfViews(views.count)(dense(keras.layers.Flatten()(views(inputs))))
+    model, x = keras.Model(inputs, out), np.random.default_rng(0).normal(size=(11, 5, 7, 2)).astype("float32")
+    assert views.count == count
+    every = [
+        x,
+        *(
+            [x[:, [0, 0, 1, 2, 3]][:, :, [0, 0, 1, 2, 3, 4, 5]], x[:, [1, 2, 3, 4, 4]][:, :, [1, 2, 3, 4, 5, 6, 6]]]
+            if moved
+            else []
+        ),
+    ]
+    every += [view[:, :, ::-1] for view in every] if mirrored else []
+    wanted = np.mean([dense(view.reshape(11, -1)) for view in every], axis=0)
+    np.testing.assert_allclose(model(x, training=False), wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model(x, training=True), dense(x.reshape(11, -1)), rtol=1e-5, atol=1e-5)
+    again = keras.Model.from_config(model.get_config())
+    assert [layer.count for layer in again.layers if isinstance(layer, Views | MeanOfViews)] == [count, count]
+
+
+def test_pictures_that_must_not_be_mirrored_have_no_mirrored_view(trained):
+    for mirror, count in ((True, 6), (False, 3)):
+        model = build(TASK, trained.run, {**trained.splits.meta, "mirror": mirror})
+        assert model.get_layer("views").count == count
+
+
+# Recipes, a run, its figures
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_for_digits_and_for_colour_pictures(name):
+    digits = load(ImagesData(), 0).meta
+    colour = {**digits, "height": 32, "width": 32, "channels": 3, "mean": [1.0] * 3, "deviation": [1.0] * 3}
+    for meta in (digits, colour):
+        assert outline(lambda meta=meta: build(TASK, RECIPES[name], meta)).output_shape == (None, 10)
+
+
+def test_the_fast_recipe_whitens_its_first_layer_by_training_pictures(trained):
+    prepared = engine.prepare(trained.run, TASK, trained.splits)
+    stem = prepared.model.get_layer("stem")
+    np.testing.assert_array_equal(stem.kernel, trained.model.get_layer("stem").kernel)  # which is not learnt
+    half = stem.kernel.shape[-1] // 2
+    np.testing.assert_array_equal(stem.kernel[..., :half], -stem.kernel[..., half:])
+
+
+def test_a_folder_alone_is_learnt_and_told(trained, folder):
+    scores, meta = trained.result["scores"], trained.splits.meta
+    assert scores["test"]["accuracy"] > 0.75  # 0.67 are of the larger class
+    assert set(trained.result["baselines"]) == {"pixel_svm", "pixel_regression"}
+    assert meta["found"] == {"resized": 120}
+    assert "\n".join(DOMAIN.about(meta)).count("empty.jpg: empty file") == 1
+    plots = {path.stem for path in (Path(trained.result["run_dir"]) / "plots").iterdir()}
+    assert plots >= {"examples", "confusion", "reliability", "learning_curves"}
+
+
+def test_the_same_seed_trains_the_same_weights_again(trained):
+    again = engine.fit(engine.prepare(trained.run, TASK, trained.splits), trained.run, TASK, trained.splits).model
+    for ours, theirs in zip(again.get_weights(), trained.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_baselines_tell_two_classes_that_pixels_tell():
+    rng = np.random.default_rng(0)
+
+    def rows(count):
+        labels = np.arange(count) % 2
+        pixels = rng.integers(0, 100, (count, 5, 40, 1)) + 100 * labels[:, None, None, None]
+        return Rows({"image": pixels.astype(np.uint8), "label": labels})
+
+    meta = {"mean": [100.0], "deviation": [50.0]}
+    found = baselines(Splits(rows(40), rows(20), rows(20), meta), 0)
+    assert {name: scores["test"]["accuracy"] for name, scores in found.items()} == {
+        "pixel_svm": 1,
+        "pixel_regression": 1,
+    }
+
+
+def test_a_label_is_doubted_where_another_class_is_surer_than_usual():
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    second = np.array([0.1, 0.2, 0.9, 0.8, 0.7, 0.45])
+    # Class 1 is usually given 0.65, class 0 0.6: row 2 is doubted; row 5 is guessed wrong, but not surely enough.
+    assert likely_label_errors(labels, np.stack([1 - second, second], 1)).tolist() == [2]
+
+
+# Serving
+
+
+def bomb():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def ask(signature, *pictures):
+    rows = [{"b64": base64.b64encode(data).decode()} for data in pictures]
+    return signature(read_question({"instances": rows}, signature.fields, 100).arrays)
+
+
+def jpeg_bomb():
+    data = bytearray(jpeg(picture("left", 0)))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 65_000, 65_000)
+    return bytes(data)
+
+
+def variants():
+    """Pictures that have to be converted, as a client may send them."""
+    base = picture("left", 3)
+    grey = Image.fromarray(base).convert("L")
+    exif = {tag: Image.Exif() for tag in range(2, 9)}
+    for tag, own in exif.items():
+        own[0x0112] = tag
+    cmyk, palette, alpha, deep = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+    Image.fromarray(base).convert("CMYK").save(cmyk, "JPEG")
+    Image.fromarray(base).convert("P").save(palette, "PNG")
+    Image.fromarray(base).convert("RGBA").save(alpha, "PNG")
+    Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(deep, "PNG")
+    return {
+        "JPEG": jpeg(base),
+        "PNG": encode_png(base),
+        "grey": jpeg(np.asarray(grey)),
+        "CMYK": cmyk.getvalue(),
+        "palette": palette.getvalue(),
+        "alpha": alpha.getvalue(),
+        "16 bits": deep.getvalue(),
+        "small": encode_png(base[:7, :5]),
+        **{f"turned {tag}": jpeg(base, exif=own.tobytes()) for tag, own in exif.items()},
+        # EXIF of the other byte order, which Pillow does not write.
+        "little endian": jpeg(base, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
+    }
+
+
+def test_served_pictures_are_prepared_as_those_of_training_were(trained):
+    from pipelines.images.serving import _decoded
+
+    graph = tf.function(lambda data: _decoded(data, tf.constant(0), (16, 16, 3)), autograph=False)
+    for name, data in variants().items():
+        wanted = decode([lambda data=data: data], (16, 16, 3)).pixels[0].astype(int)
+        difference = np.abs(np.asarray(graph(tf.constant(data))).astype(int) - wanted)
+        # Pillow resizes with integers, TensorFlow with floats: what lies half-way may be rounded either way.
+        assert difference.max() <= 1, name
+        assert difference.mean() < 0.03, name
+
+
+def test_the_server_takes_files_of_any_size_and_answers_as_the_model_does(trained, served):
+    pictures = [jpeg(picture("left", 5)), encode_png(picture("top", 6))]
+    answer = ask(served["serving_default"], *pictures)
+    pixels = decode([lambda data=data: data for data in pictures], (16, 16, 3)).pixels
+    wanted = tf.nn.softmax(trained.model({"image": pixels}, training=False)).numpy()
+    # A grey level more or less in a pixel of a hundred, which whitening makes larger.
+    np.testing.assert_allclose(answer["probabilities"], wanted, atol=0.01)
+    assert [label.decode() for label in answer["label"]] == [("left", "top")[i] for i in wanted.argmax(1)]
+
+
+def test_pixels_of_any_size_have_a_signature_of_their_own(trained, served):
+    test = trained.splits.test["image"][:5]
+    answer = served["pixels"]({"image": test})
+    wanted = tf.nn.softmax(trained.model({"image": test}, training=False)).numpy()
+    np.testing.assert_allclose(answer["probabilities"], wanted, atol=1e-5)
+    assert served["pixels"]({"image": np.zeros((2, 31, 57, 3), np.uint8)})["probabilities"].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"no picture", "row 2: not a JPEG or PNG picture"),
+        (b"", "row 2: not a JPEG or PNG picture"),
+        (bomb(), "row 2: a picture of more than 64,000,000 pixels"),
+        (jpeg_bomb(), "row 2: a picture of more than 64,000,000 pixels"),
+        (encode_png(picture("left", 0))[:60], "Invalid PNG data"),
+        (jpeg(picture("left", 0))[:200], "Invalid JPEG data"),
+    ],
+    ids=["text", "nothing", "bomb", "JPEG bomb", "truncated PNG", "truncated JPEG"],
+)
+def test_what_is_no_picture_or_a_bomb_is_refused_in_words(served, data, reason):
+    with pytest.raises(Refusal, match=reason) as refusal:
+        ask(served["serving_default"], encode_png(picture("left", 0)), data)
+    assert refusal.value.status == 400
+
+
+def test_the_export_s_own_example_is_a_picture_in_base64(trained):
+    example = json.loads((trained.export / "metadata.json").read_text())["example"]["inputs"]["image_bytes"]
+    assert base64.b64decode(example[0]["b64"]).startswith(b"\x89PNG")
+
+
+# Verbs
+
+
+def test_predict_answers_every_readable_picture_of_a_folder_in_order(trained, folder, tmp_path):
+    out = tmp_path / "answers.csv"
+    told = verbs.predict(DOMAIN, str(trained.export), str(folder), str(out))
+    rows = list(csv.DictReader(out.open()))
+    names = [str(p) for p in sorted(folder.rglob("*.jpg")) if p.name != "empty.jpg"]
+    assert [row["path"] for row in rows] == names
+    assert told["rows"] == 120
+    assert all(
+        math.isclose(float(r["probabilities_left"]) + float(r["probabilities_top"]), 1, abs_tol=1e-4) for r in rows
+    )
+
+
+def test_evaluate_judges_the_run_s_own_test_pictures_or_a_folder(trained, folder):
+    own = verbs.evaluate(DOMAIN, str(trained.export), "", json=True)
+    assert own["scores"]["test"]["accuracy"] == pytest.approx(trained.result["scores"]["test"]["accuracy"])
+    assert verbs.evaluate(DOMAIN, str(trained.export), str(folder), json=True)["rows"] == 120
+
+
+def test_the_command_line_takes_a_folder_for_data_unless_it_holds_a_model(folder, trained):
+    from pipelines.cli import _model_and_file
+
+    assert _model_and_file([str(folder)]) == ("", str(folder))
+    assert _model_and_file([str(trained.export)]) == (str(trained.export), "")
+
+
+def test_a_batch_that_does_not_fit_is_refused_before_the_first_step(trained):
+    run = trained.run.with_(fit=replace(FIT, batch_size=10**9))
+    with pytest.raises(BadInput, match=r"fit.batch_size: a step needs .* wanted at most"):
+        engine.prepare(run, TASK, trained.splits)
+
+
+def test_help_of_the_domain_imports_nothing_heavy():
+    heavy = ("keras", "tensorflow", "mlflow", "PIL", "sklearn")
+    code = f"""
+import sys
+sys.argv = ["images", "train", "--help"]
+from pipelines.cli import main
+from pipelines.images import DOMAIN
+try:
+    main(DOMAIN)
+finally:
+    print([name for name in {heavy} if name in sys.modules])
+"""
+    told = python("-c", code).stdout
+    assert told.strip().endswith("[]")
+    assert "--data.mirror" in told
