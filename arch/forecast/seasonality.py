@@ -69,8 +69,8 @@ def adjusted(series: Past, period: int, horizon: int) -> Adjusted:
     differences = by_season(series.values - average, known, period)
     ratios = ratios / ops.maximum(ops.mean(ratios, axis=1, keepdims=True), TINY)
     differences = differences - ops.mean(differences, axis=1, keepdims=True)
-    seasonal = is_seasonal(series, period) & ops.all(ratios > 1e-4, axis=1, keepdims=True)
-    factors = ops.where(seasonal & positive, ratios, ops.ones_like(ratios))
+    seasonal, known = is_seasonal(series, period), ops.all(ratios > 1e-4, axis=1, keepdims=True)
+    factors = ops.where(seasonal & positive & known, ratios, ops.ones_like(ratios))
     shifts = ops.where(seasonal & ops.logical_not(positive), differences, ops.zeros_like(differences))
     length = series.values.shape[1]
     behind, ahead = (np.arange(length) - length) % period, np.arange(horizon) % period

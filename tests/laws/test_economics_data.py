@@ -1,0 +1,187 @@
+"""Laws of series as data: official splits, time that never runs back, published baselines, errors that name a place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from data.economics import EconomicsData, folds, load
+from data.economics_frequencies import FREQUENCIES, date, days_of, frequency, periods
+from data.economics_sources import from_file
+from data.economics_windows import Windows, drawn, seasonal_errors
+from data.errors import BadInput
+from pipelines.economics.baselines import statistical
+from pipelines.economics.scores import mase, smape
+
+MONTHS = [f"{2000 + i // 12}-{i % 12 + 1:02}" for i in range(61)]
+
+
+def long_file(folder, rows, name="series.csv"):
+    path = folder / name
+    path.write_text("unique_id,ds,y\n" + "".join(f"{u},{d},{y}\n" for u, d, y in rows))
+    return str(path)
+
+
+def months(unique_id="a", values=None):
+    values = values if values is not None else [100 + i % 7 + i for i in range(61)]
+    return [(unique_id, month, value) for month, value in zip(MONTHS, values, strict=True)]
+
+
+def refused(folder, rows, **options):
+    with pytest.raises(BadInput) as told:
+        load(EconomicsData(path=long_file(folder, rows), horizon=5, **options), 0)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(("kind", "published"), [("yearly", 3.1717), ("quarterly", 1.4253), ("monthly", 1.1461)])
+def test_the_seasonal_naive_forecast_of_m3_has_its_published_mase(kind, published):
+    splits = load(EconomicsData(frequency=kind), 0)
+    batch, period = splits.test.batch(np.arange(splits.test.size)), splits.meta["period"]
+    places = -period + np.arange(splits.meta["horizon"]) % period
+    found = mase(batch["history"][:, places], batch["target"], batch["scale"].astype(float))
+    assert round(found, 4) == published
+
+
+def test_theta_reproduces_its_published_error_over_all_of_m3():
+    points, total = 0, 0.0
+    for kind in ("yearly", "quarterly", "monthly", "other"):
+        splits = load(EconomicsData(frequency=kind), 0)
+        batch = splits.test.batch(np.arange(splits.test.size))
+        forecasts = statistical(("theta",), batch["history"], splits.meta["horizon"], splits.meta["period"])[:, 0]
+        total += smape(forecasts.astype(float), batch["target"].astype(float)) * forecasts.size
+        points += forecasts.size
+    assert points == 37_014
+    assert abs(total / points - 13.01) < 0.1
+
+
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_training_comes_before_validation_and_that_before_test(share):
+    splits = load(EconomicsData(frequency="yearly", val_share=share, draws=3), 7)
+    horizon, drawing = splits.meta["horizon"], splits.train.around
+    lengths = drawing.panel.lengths
+    np.testing.assert_array_equal(splits.test["origin"], lengths[splits.test["series"]] - horizon)
+    last_learnt = drawing.last[splits.val["series"]] + horizon  # the value behind the last that is learnt from
+    assert (last_learnt <= splits.val["origin"]).all()
+    assert (splits.val["origin"] + horizon <= lengths[splits.val["series"]] - horizon).all()
+    assert (drawing.last + horizon <= lengths - horizon).all()
+    assert splits.val.size == round(share * 645)
+
+
+def test_a_perturbed_future_changes_no_bit_of_a_history(tmp_path):
+    values = np.array([100.0 + i % 7 + i for i in range(61)])
+    other = values.copy()
+    other[-5:] *= 3
+    batches = []
+    for number, kept in enumerate((values, other)):
+        splits = load(EconomicsData(path=long_file(tmp_path, months(values=kept), f"{number}.csv"), horizon=5), 0)
+        batches.append(splits.test.batch(np.arange(1)))
+    for name in ("history", "scale"):
+        np.testing.assert_array_equal(batches[0][name], batches[1][name])
+    assert not np.array_equal(batches[0]["target"], batches[1]["target"])
+
+
+def test_windows_are_gathered_by_hand(tmp_path):
+    panel, _ = from_file(long_file(tmp_path, [("a", year, year - 1990) for year in range(2001, 2008)]), "")
+    made = Windows(panel, 4, 2)({"series": np.array([0, 0]), "origin": np.array([3, 5])}, 0, -1)
+    np.testing.assert_array_equal(made["history"], [[np.nan, 11, 12, 13], [12, 13, 14, 15]])
+    np.testing.assert_array_equal(made["target"], [[14, 15], [16, 17]])
+    np.testing.assert_array_equal(made["scale"], [1, 1])
+    np.testing.assert_array_equal(seasonal_errors(panel), [0, 0, 1, 2, 3, 4, 5, 6])
+
+
+def test_drawn_windows_depend_on_seed_and_epoch_alone_and_reach_everything():
+    splits = load(EconomicsData(frequency="yearly", draws=2), 0)
+    rows = np.arange(0, splits.train.size, 5)
+    one, same, later = (splits.train.batch(rows, 3, epoch)["target"] for epoch in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, later)
+    places = drawn(np.zeros(7919, np.int64), np.arange(7919), 1, 2, np.full(7919, 13))
+    counts = np.bincount(places, minlength=13)
+    assert len(counts) == 13
+    assert counts.min() > 500  # of 609 expected, with a deviation of 24
+
+
+def test_folds_are_rolling_origins():
+    options = EconomicsData(frequency="other", draws=1)
+    newest, earlier = folds(options, 2, seed=0)
+    assert (newest.test["origin"] - earlier.test["origin"] == 8).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("M", "monthly"), ("ME", "monthly"), ("ms", "monthly"), ("12", "monthly"), ("QE-DEC", "quarterly"),
+     ("QS", "quarterly"), ("YE", "yearly"), ("A", "yearly"), ("1", "yearly"), ("W-SUN", "weekly"), ("hourly", "hourly")],
+)  # fmt: skip
+def test_a_frequency_has_many_names(text, name):
+    assert frequency(text).name == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "following"),
+    [("yearly", "1999", "2000"), ("quarterly", "1999Q4", "2000Q1"), ("monthly", "1999-12-31", "2000-01"),
+     ("weekly", "1999-12-27", "2000-01-03"), ("daily", "2000-02-28", "2000-02-29"), ("monthly", "12/1/1999", "2000-01"),
+     ("hourly", "1999-12-31T23", "2000-01-01T00")],
+)  # fmt: skip
+def test_the_next_period_follows(kind, written, following):
+    of = FREQUENCIES[kind]
+    assert date(int(periods(days_of([written], str), of)[0]) + 1, of) == following
+
+
+def test_long_wide_and_bare_tables_and_parquet_give_one_panel(tmp_path):
+    import pandas
+
+    frame = pandas.DataFrame(months() + months("b"), columns=["unique_id", "ds", "y"])
+    frame.to_parquet(tmp_path / "long.parquet")
+    wide = tmp_path / "wide.csv"
+    wide.write_text("ds,a,b\n" + "".join(f"{m},{v},{v}\n" for _, m, v in months()))
+    bare = tmp_path / "bare.txt"
+    bare.write_text("".join(f"{v},{v}\n" for _, _, v in months()))
+    sources = [(long_file(tmp_path, months() + months("b")), ""), (str(tmp_path / "long.parquet"), ""), (str(wide), "")]
+    panels = [from_file(*source)[0] for source in [*sources, (str(bare), "monthly")]]
+    for other in panels[1:]:
+        np.testing.assert_array_equal(other.values, panels[0].values)
+    assert [p.date(1, 61) for p in panels[:3]] == ["2005-02"] * 3
+    assert {p.frequency.name for p in panels} == {"monthly"}
+
+
+def changed(position, **cell):
+    rows = [dict(zip(("unique_id", "ds", "y"), row, strict=True)) for row in months()]
+    rows[position] |= cell
+    return [tuple(row.values()) for row in rows]
+
+
+FAULTS = {
+    "a month is missing": (lambda: months()[:10] + months()[11:], {}, "none for 2000-11"),
+    "months changed places": (lambda: [*months()[:10], months()[11], months()[10], *months()[12:]], {}, "not in order"),
+    "a month repeats": (lambda: [*months()[:10], months()[9], *months()[10:]], {}, "2000-10: a date repeats"),
+    "too short": (lambda: months()[:17], {}, "series a, 2001-05: series too short"),
+    "mixed": (lambda: months() + [("b", 1960 + i, i) for i in range(40)], {}, "mixed frequencies"),
+    "nan": (lambda: changed(5, y="nan"), {}, "series a, 2000-06: not a finite number"),
+    "infinite": (lambda: changed(5, y="-inf"), {}, "series a, 2000-06: not a finite number"),
+    "empty cell": (lambda: changed(5, y=""), {}, "series a, 2000-06: a value is missing"),
+    "text": (lambda: changed(5, y="many"), {}, "series a, 2000-06: not a number"),
+    "negative under a logarithm": (lambda: changed(5, y="-2"), {"transform": "log"}, "series a, 2000-06: no logarithm"),
+    "constant": (lambda: months(values=[7] * 61), {}, "series a: a constant series"),
+    "no date": (lambda: changed(5, ds="June"), {}, "series a, June: not a date"),
+    "no series": (list, {}, "no rows"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_told_with_series_and_date(fault, tmp_path):
+    rows, options, said = FAULTS[fault]
+    assert said in refused(tmp_path, rows(), **options)
+
+
+def test_constant_series_can_be_left_out_or_kept(tmp_path):
+    rows = months() + months("still", [7] * 61)
+    path = long_file(tmp_path, rows)
+    dropped, kept = (load(EconomicsData(path=path, horizon=5, constant=what), 0).meta for what in ("drop", "keep"))
+    assert (dropped["series"], dropped["dropped"]) == (1, 1)
+    assert (kept["series"], kept["dropped"]) == (2, 0)
+
+
+@pytest.mark.parametrize("options", [{"name": "m5"}, {"frequency": "weekly"}, {"horizon": 9}, {"path": "/no/such.csv"}])
+def test_what_is_not_there_is_refused(options):
+    with pytest.raises(BadInput):
+        load(EconomicsData(**options), 0)
