@@ -28,10 +28,13 @@ class Served:
 
     Args:
         export: checked on disk.
+        chunk: rows a call.
     """
 
-    def __init__(self, export: Export) -> None:
+    def __init__(self, export: Export, chunk: int = CHUNK) -> None:
         import tensorflow as tf
+
+        self.chunk = chunk
 
         self._loaded = tf.saved_model.load(str(export.folder))
         self._constant = tf.constant
@@ -45,7 +48,9 @@ class Served:
         if not about.get("by_rows", True):
             return self._part(function, columns, slice(None))
         size = len(next(iter(columns.values())))
-        parts = [self._part(function, columns, slice(start, start + CHUNK)) for start in range(0, size, CHUNK)]
+        parts = [
+            self._part(function, columns, slice(start, start + self.chunk)) for start in range(0, size, self.chunk)
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _part(self, function: Any, columns: Mapping[str, Any], rows: slice) -> dict[str, np.ndarray]:
@@ -60,7 +65,7 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
         BadInput: no such model, a file that cannot be read, or data that is no longer that of the run.
     """
     export = find(domain, model)
-    rows = domain.rows(file, export.metadata) if file else _test_rows(domain, export)
+    rows = domain.rows(file, export.metadata) if file else test_rows(domain, export)
     task = domain.task_for(run_of(export.metadata["run"], domain, str(export.folder)))
     outputs = task.answers(Served(export)(task.raw(rows)), rows)
     scores = task.evaluate(outputs, rows, export.metadata)
@@ -126,7 +131,7 @@ def find(domain: Domain, model: str) -> Export:
     return found
 
 
-def _test_rows(domain: Domain, export: Export) -> Rows:
+def test_rows(domain: Domain, export: Export) -> Rows:
     """The rows that the run was judged on, read and split again, and seen to be the same."""
     run = run_of(export.metadata["run"], domain, str(export.folder))
     (_, splits), *_ = domain.members(run, domain.load(run.data, run.splits_by))

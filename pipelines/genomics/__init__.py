@@ -7,7 +7,7 @@ from typing import Any
 
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
-from pipelines.domain import Domain
+from pipelines.domain import Domain, Verb
 from pipelines.genomics.recipes import RECIPES
 from pipelines.run import Run
 
@@ -38,5 +38,15 @@ DOMAIN = Domain(
     task_module="pipelines.genomics.task",
     about=_about,
     facts=("length", "shortest", "target"),
+    verbs={
+        "explain": Verb(
+            "explain [MODEL] [FILE] [--out FOLDER] [--json]    which bases decided, and the motifs they make",
+            "pipelines.genomics.explain",
+        ),
+        "variants": Verb(
+            "variants [MODEL] FILE --genome FASTA [--out FILE] [--json]    what each change of a genome changes",
+            "pipelines.genomics.variants",
+        ),
+    },
     task_name=lambda data: {"class": "TASK", "labels": "LABELS", "value": "VALUE"}[data.target],
 )

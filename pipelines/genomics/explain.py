@@ -1,0 +1,166 @@
+"""`explain`: which bases decided what a model says of each sequence, and the motifs that many of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import BadInput
+from data.sequences import decode, encode
+from data.splits import Rows
+from pipelines.domain import Domain
+from pipelines.flags import parse, positional
+from pipelines.options import did_you_mean
+from pipelines.report import Report
+from pipelines.run import run_of
+
+
+@dataclass(frozen=True)
+class ExplainFlags:
+    """Flags of `explain`.
+
+    Attributes:
+        out: folder for figures and motifs.
+        label: class or label that is explained; each sequence's own answer where empty.
+        method: change each base in turn, or integrate gradients, which is quicker and less exact.
+        rows: sequences of a class from which motifs are made, the surest first.
+        motifs: most motifs of a class.
+        width: bases of a motif.
+        draw: sequences of a class that are drawn one by one.
+        json: print one JSON object on stdout, everything else on stderr.
+    """
+
+    out: str = "explained"
+    label: str = ""
+    method: str = "mutagenesis"
+    rows: int = 200
+    motifs: int = 3
+    width: int = 15
+    draw: int = 4
+    json: bool = False
+
+
+def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, Any] | None:
+    """Explain a model's answers for its test rows or a file.
+
+    Raises:
+        BadInput: no such model, file, label or method.
+    """
+    names, rest = positional(arguments)
+    flags = parse(ExplainFlags, rest, program, "Which bases decided, and the motifs that sequences share.")
+    if len(names) > 2:
+        raise BadInput("explain: too many words", wanted="[MODEL] [FILE]", got=" ".join(names))
+    from pipelines.quiet import start_tensorflow
+
+    start_tensorflow()
+    import keras
+
+    from pipelines.task import register_layers
+    from pipelines.verbs import find, test_rows
+
+    export = find(domain, names[0] if names else "")
+    metadata = export.metadata
+    run = run_of(metadata["run"], domain, str(export.folder))
+    register_layers(domain.task_for(run), run)
+    codes = _codes_of_file(domain, names[1], metadata) if len(names) > 1 else _codes(test_rows(domain, export))
+    model = keras.saving.load_model(export.folder / "model.keras", compile=False)
+    explained = Explainer(model, metadata, flags)
+    told = [explained.answer(number, name, codes) for number, name in explained.answers()]
+    report = Report(flags.json)
+    for one in told:
+        report.note(_line(one))
+    return {"schema": 1, "model": export.name, "version": export.version, "answers": told}
+
+
+def _codes(rows: Rows) -> np.ndarray:
+    return rows["sequence"][np.arange(rows.size)]
+
+
+def _codes_of_file(domain: Domain, file: str, metadata: Mapping[str, Any]) -> np.ndarray:
+    length = metadata["data"]["length"]
+    texts = [text for _, columns in domain.requests(file, metadata) for text in columns["sequence"]]
+    return encode(texts, longest=length)[np.arange(len(texts))]
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    motifs = ", ".join(f"{motif['consensus']} ({motif['share']:.0%})" for motif in told["motifs"]) or "no motif"
+    return f"{told['answer']}: {told['rows']:,} sequences, {motifs}; drawn in {told['folder']}"
+
+
+class Explainer:
+    """A trained model, and how its answers are explained.
+
+    Args:
+        model: codes to outputs.
+        metadata: of its export.
+        flags: what is asked for.
+
+    Raises:
+        BadInput: an unknown method, or one that this model cannot be explained by.
+    """
+
+    def __init__(self, model: Any, metadata: Mapping[str, Any], flags: ExplainFlags) -> None:
+        from pipelines.genomics.importance import METHODS
+
+        if flags.method not in METHODS:
+            raise BadInput("explain: unknown method", wanted=f"one of {', '.join(METHODS)}", got=flags.method)
+        fixed = metadata["data"]["shortest"] == metadata["data"]["length"]
+        if flags.method == "gradients" and not (fixed and any(layer.name == "bases" for layer in model.layers)):
+            wanted = "mutagenesis for sequences of different lengths and for ensembles"
+            raise BadInput("explain: gradients need one length and one network", wanted=wanted, got=flags.method)
+        self.model, self.flags, self.find = model, flags, METHODS[flags.method]
+        self.target = metadata["data"].get("target", "class")
+        self.names: list[str] = list(metadata.get("classes") or ["value"])
+
+    def answers(self) -> list[tuple[int, str]]:
+        """Number and name of what is explained.
+
+        Raises:
+            BadInput: a label that the model does not know.
+        """
+        wanted = self.flags.label
+        if wanted and wanted not in self.names:
+            what = f"explain: unknown label{did_you_mean(wanted, self.names)}"
+            raise BadInput(what, wanted=f"one of {', '.join(self.names)}", got=wanted)
+        return [(number, name) for number, name in enumerate(self.names) if not wanted or name == wanted]
+
+    def answer(self, number: int, name: str, codes: np.ndarray) -> dict[str, Any]:
+        """Explain one answer by the sequences that have it, or by all where it is asked for by name."""
+        from pipelines.genomics import logos
+        from pipelines.genomics.importance import answers, score_of
+        from pipelines.genomics.motifs import find_motifs
+
+        outputs, score = answers(self.model, codes), score_of(self.target, number)
+        scores = np.asarray(score(outputs))
+        own = self._own(outputs, number)
+        rows = own[np.argsort(-scores[own], kind="stable")][: self.flags.rows]
+        folder = Path(self.flags.out) / name.replace("/", "_")
+        told: dict[str, Any] = {"answer": name, "rows": len(rows), "folder": str(folder), "motifs": [], "figures": []}
+        if not len(rows):
+            return told
+        found = self.find(self.model, codes[rows], score)
+        texts = decode(codes[rows])
+        for place in range(min(self.flags.draw, len(rows))):
+            text, path = texts[place], folder / f"sequence{rows[place] + 1}.png"
+            title = f"row {rows[place] + 1}, {name}: score {scores[rows[place]]:.2f}"
+            parts = found.effects[place, : len(text)], found.contributions[place, : len(text)]
+            told["figures"].append(str(logos.track(text, *parts, title, path)))
+        bases = (codes[rows][..., None] == np.array([1, 2, 4, 8])).astype(float)
+        motifs = find_motifs(bases, found.contributions, self.flags.motifs, self.flags.width)
+        if motifs:
+            told["figures"].append(str(logos.motif_logos(motifs, f"What speaks for {name}", folder / "motifs.png")))
+            named = [(f"{name}_{i}", motif) for i, motif in enumerate(motifs, start=1)]
+            told["meme"] = str(logos.meme(named, folder / "motifs.meme"))
+        told["motifs"] = [{"consensus": m.consensus, "windows": m.windows, "share": round(m.share, 4)} for m in motifs]
+        return told
+
+    def _own(self, outputs: np.ndarray, number: int) -> np.ndarray:
+        """Rows of which the model gives this answer; all where it was asked for by name, or of values."""
+        if self.flags.label or self.target == "value":
+            return np.arange(len(outputs))
+        has = outputs.argmax(1) == number if self.target == "class" else outputs[:, number] > 0
+        return np.flatnonzero(has)

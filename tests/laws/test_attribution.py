@@ -1,0 +1,103 @@
+"""Contributions add up, and motifs are found where they were planted, on either strand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from arch.attribution import integrated_gradients
+from arch.dna import OneHotBases
+from data.sequences import encode, other_strand
+from pipelines.genomics.importance import gradients, mutagenesis, score_of
+from pipelines.genomics.motifs import find_motifs
+
+
+def test_contributions_sum_to_what_changes():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(7, 7)).astype("float32")
+    x, b = rng.normal(size=(2, 11, 7)).astype("float32")
+
+    def quadratic(x):  # the midpoint rule is exact for a gradient that is linear along the way
+        return ops.sum(ops.matmul(x, matrix) * x, axis=-1)
+
+    found = integrated_gradients(quadratic, x, b, steps=3, batch_size=4)
+    np.testing.assert_allclose(found.sum(1), quadratic(x) - quadratic(b), rtol=1e-4, atol=1e-4)
+    linear = integrated_gradients(lambda x: ops.matmul(x, matrix[0]), x, b, steps=1)
+    np.testing.assert_allclose(linear, (x - b) * matrix[0], rtol=1e-5, atol=1e-6)
+
+
+def test_contributions_need_a_step_and_a_row():
+    with pytest.raises(ValueError, match="integrated_gradients: steps must be"):
+        integrated_gradients(lambda x: x, np.ones((1, 2)), np.zeros(2), steps=0)
+
+
+def counting_model(length):
+    """Logits (0, 3 * number of CG, -1): an answer that is known."""
+    codes = keras.Input((length,), dtype="uint8", name="sequence")
+    bases = OneHotBases(name="bases")(codes)
+    pairs = layers.Lambda(lambda x: 3 * ops.sum(x[:, :-1, 1] * x[:, 1:, 2], axis=1, keepdims=True))(bases)
+    zero = layers.Lambda(lambda x: ops.zeros_like(x))(pairs)
+    return keras.Model({"sequence": codes}, layers.Concatenate()([zero, pairs, zero - 1]))
+
+
+def test_a_base_contributes_what_its_changes_lose():
+    model = counting_model(7)
+    codes = encode(["AACGAAA", "AAAAACA"])[np.arange(2)]
+    value = mutagenesis(model, codes, score_of("value", 1))
+    np.testing.assert_allclose(value.contributions, [[0, 0, 3, 3, 0, 0, 0], [0, 0, 0, 0, 0, 0, -1]], atol=1e-6)
+    assert value.effects[0, 2].tolist() == [-3, 0, -3, -3]
+    assert value.effects[1, 6].tolist() == [0, 0, 3, 0]
+    odds = mutagenesis(model, codes, score_of("class", 1)).contributions  # one class more moves no difference of logits
+    np.testing.assert_allclose(odds, value.contributions, atol=1e-5)
+    found = gradients(model, codes, score_of("value", 1))
+    even = 3 * 6 / 16  # of a sequence of which nothing is known
+    np.testing.assert_allclose(found.contributions.sum(1), [3 - even, -even], rtol=1e-3)
+    assert set(found.contributions[0].argsort()[-2:]) == {2, 3}
+
+
+def test_padding_contributes_nothing():
+    model = counting_model(7)
+    codes = encode(["ACGT", "AACGAAA"], longest=7)[np.arange(2)]
+    found = mutagenesis(model, codes, score_of("value", 1))
+    assert not found.contributions[0, 4:].any()
+    assert not found.effects[0, 4:].any()
+
+
+PLANTED = {"GCCACTAGAGGGC": 60, "AAAGAGGAAGTG": 40}
+
+
+def planted(seed):
+    """Random sequences, each with a motif on a random strand, its bases weighed, and noise on all others."""
+    rng = np.random.default_rng(seed)
+    texts, weights = [], []
+    for motif, count in PLANTED.items():
+        for _ in range(count):
+            text = rng.choice(list("ACGT"), 50)
+            letters = motif if rng.random() < 0.5 else other_strand(motif)
+            start = rng.integers(0, 50 - len(motif))
+            text[start : start + len(motif)] = list(letters)
+            weight = rng.normal(0, 0.1, 50)
+            weight[start : start + len(motif)] += 1
+            texts.append("".join(text))
+            weights.append(weight)
+    bases = np.eye(4)[[["ACGT".index(base) for base in text] for text in texts]]
+    return bases, np.array(weights)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_planted_motifs_are_found_on_both_strands(seed):
+    bases, weights = planted(seed)
+    found = find_motifs(bases, weights, 3, width=15)
+    for motif, (wanted, count) in zip(found, PLANTED.items(), strict=False):
+        strands = (motif.consensus, other_strand(motif.consensus))
+        assert any(wanted[1:-1] in strand for strand in strands), (wanted, strands)
+        assert abs(motif.windows - count) <= 3
+        assert motif.information.max() <= 2
+        np.testing.assert_allclose(motif.frequencies.sum(1), 1)
+    assert 0.3 < found[0].share < 0.8
+
+
+def test_what_weighs_nothing_has_no_motif():
+    bases, weights = planted(0)
+    assert find_motifs(bases, 0 * weights, 2) == []
+    assert find_motifs(bases, -abs(weights), 2) == []
