@@ -1,0 +1,90 @@
+"""`explain` and `variants` on a made-up genome whose truth is known, by the served model of a short training."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.errors import BadInput
+from data.planted import plant
+from pipelines.domain import domain
+from pipelines.genomics import explain, variants
+from pipelines.run import Model
+
+from .conftest import small_run, train_in_process
+
+PROGRAM = "python -m pipelines.genomics"
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """A planted genome and a convnet that has learnt its motifs."""
+    folder = tmp_path_factory.mktemp("planted")
+    made = plant(folder, intervals=1000, width=50, changes=100)
+    run = small_run(path=str(made.intervals), genome=str(made.genome), strands="both")
+    run = run.with_(
+        model=Model("cnn", {"widths": (16,), "kernel_size": (13,), "pool": "max", "pool_size": 1}),
+        fit=replace(run.fit, epochs=25, learning_rate=0.02, batch_size=64),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INDUCTIVE_RUNS", str(folder / "runs"))
+        yield made, train_in_process(run)["run_dir"]
+
+
+def test_changes_that_break_a_motif_count_most(known, tmp_path):
+    made, run = known
+    out, unscored = tmp_path / "effects.csv", tmp_path / "unscored.csv"
+    wrong = tmp_path / "changes.vcf"
+    wrong.write_text(made.changes.read_text() + "chr1\t1\tno\tN\tA\n" + "chr7\t1\tno\tA\tC\n")
+    flags = ["--out", str(out), "--unscored", str(unscored), "--json"]
+    told = variants.main(domain("genomics"), [run, str(wrong), *flags], PROGRAM)
+    assert (told["scored"], told["unscored"]) == (100, 2)
+    rows = list(csv.DictReader(out.open()))
+    assert list(rows[0]) == [
+        *("chrom", "pos", "id", "ref", "alt", "reference_bound", "reference_unbound"),
+        *("effect_bound", "effect_unbound", "strongest"),
+    ]
+    effects = {kind: [float(r["strongest"]) for r in rows if r["id"].startswith(kind)] for kind in ("breaks", "else")}
+    assert np.mean(np.array(effects["breaks"])[:, None] > np.array(effects["else"])) > 0.9
+    assert np.mean([float(r["effect_bound"]) < 0 for r in rows if r["id"].startswith("breaks")]) > 0.9
+    assert [row["why"] for row in csv.DictReader(unscored.open())][1] == "no chromosome 'chr7' in the genome"
+
+
+def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path):
+    _, run = known
+    changes, out = tmp_path / "a.csv", tmp_path / "out.csv"
+    changes.write_text("chrom,pos,ref,alt\n7,1,A,C\n")
+    with pytest.raises(BadInput, match=r"no change can be made in the genome.*line 2: no chromosome '7'"):
+        variants.main(domain("genomics"), [run, str(changes), "--out", str(out)], PROGRAM)
+    assert not out.exists()
+    with pytest.raises(BadInput, match="variants: a file is needed"):
+        variants.main(domain("genomics"), [], PROGRAM)
+    with pytest.raises(BadInput, match="stdout is for JSON"):
+        variants.main(domain("genomics"), [run, str(changes), "--json"], PROGRAM)
+
+
+@pytest.mark.parametrize("method", ["mutagenesis", "gradients"])
+def test_motifs_that_were_planted_are_told(known, tmp_path, method, capsys):
+    _, run = known
+    flags = ["--label", "bound", "--rows", "60", "--draw", "1", "--method", method, "--out", str(tmp_path), "--json"]
+    told = explain.main(domain("genomics"), [run, *flags], PROGRAM)
+    (answer,) = told["answers"]
+    found = " ".join(motif["consensus"].upper() for motif in answer["motifs"])
+    assert any(core in found for core in ("CCAGGGGG", "CCCCCTGG"))
+    assert any(core in found for core in ("GAGGAAGT", "ACTTCCTC"))
+    assert {p.name for p in (tmp_path / "bound").iterdir()} >= {"motifs.png", "motifs.meme"}
+    assert len(answer["figures"]) == 2
+    json.dumps(told)
+    assert "bound:" in capsys.readouterr().err
+
+
+def test_what_cannot_be_explained_is_refused(known, tmp_path):
+    _, run = known
+    for flags, message in [
+        (["--label", "bond"], "unknown label, did you mean 'bound'"),
+        (["--method", "magic"], "unknown method; wanted one of mutagenesis, gradients"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            explain.main(domain("genomics"), [run, *flags, "--out", str(tmp_path)], PROGRAM)

@@ -1,0 +1,100 @@
+"""Changes of a genome: what is read, which cannot be made, and the sequences that a model is asked about."""
+
+import numpy as np
+import pytest
+
+from data.errors import BadInput
+from data.genome import Genome
+from data.planted import MOTIFS, plant
+from data.variants import Variant, haplotypes, read_variants, why_not
+from pipelines.genomics.variants import class_odds, label_odds
+
+CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
+
+
+@pytest.fixture
+def genome(tmp_path):
+    (tmp_path / "genome.fa").write_text(f">chr1\n{CHR1}\n")
+    return Genome(str(tmp_path / "genome.fa"))
+
+
+def at(position, ref, alt, chromosome="chr1"):
+    return Variant(2, chromosome, position, ref, alt)
+
+
+def test_vcf_and_tables_say_the_same(tmp_path):
+    vcf, table = tmp_path / "a.vcf", tmp_path / "a.csv"
+    vcf.write_text("##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\nchr1\t3\trs1\tG\tA,GT\nchr1\t5\t.\tTG\tT\n")
+    table.write_text("chrom,pos,ref,alt,id\nchr1,3,G,A,rs1\nchr1,3,G,GT,rs1\nchr1,5,TG,T,\n")
+    wanted = [("chr1", 3, "G", "A", "rs1"), ("chr1", 3, "G", "GT", "rs1"), ("chr1", 5, "TG", "T", "")]
+    assert [tuple(v[1:]) for v in read_variants(str(vcf))] == wanted
+    assert [tuple(v[1:]) for v in read_variants(str(table))] == wanted
+    assert [v.line for v in read_variants(str(vcf))] == [3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chrom,pos,ref,alt\nchr1,0,A,C\n", ":2:pos: not a position; wanted a whole number from 1, got '0'"),
+        ("chrom,pos,ref\nchr1,1,A\n", ":1: no column 'alt'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nchr1\t7\n", ":2: too few columns; wanted CHROM, POS, ID, REF and ALT"),
+    ],
+)
+def test_each_fault_has_its_line(tmp_path, text, message):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(BadInput) as error:
+        list(read_variants(str(path)))
+    assert str(error.value).startswith(f"{path}{message}")
+
+
+def test_why_a_change_cannot_be_made_is_told(genome):
+    assert why_not(at(1, "A", "G"), genome) == ""
+    assert why_not(at(1, "a", "g"), genome) == ""
+    assert why_not(at(1, "C", "G"), genome) == "the genome has A, not C (one base on: does the file count from 0?)"
+    assert why_not(at(1, "T", "G"), genome) == "the genome has A, not T"
+    assert why_not(at(26, "GA", "G"), genome) == "beyond the end of chr1, 26"
+    assert why_not(at(1, "A", "<DEL>"), genome) == "alt is '<DEL>', not bases"
+    assert why_not(at(1, "A", "*"), genome) == "alt is '*', not bases"
+    assert why_not(at(1, "A", "C", "chr9"), genome) == "no chromosome 'chr9' in the genome"
+
+
+@pytest.mark.parametrize(("width", "position"), [(7, 13), (8, 13), (7, 2), (7, 25), (60, 13)])
+@pytest.mark.parametrize(("length", "alt"), [(1, "A"), (1, "TTAC"), (3, "G"), (9, "A"), (1, "ACGTACGTACGT")])
+def test_sequences_are_the_genome_without_and_with_the_change(genome, width, position, length, alt):
+    ref = CHR1[position - 1 : position - 1 + length]
+    before, after = haplotypes(at(position, ref, alt), genome, width)
+    padded, first = "N" * 99 + CHR1 + "N" * 99, 99 + position - 1 - width // 2
+    changed = padded[: 99 + position - 1] + alt + padded[99 + position - 1 + len(ref) :]
+    assert before == padded[first : first + width]
+    assert after == changed[first : first + width]
+
+
+def test_odds_are_exact_where_a_probability_is_nearly_one():
+    p = np.array([[1.0, 1e-20, 0.0], [0.5, 0.25, 0.25]])
+    odds = class_odds(p)
+    assert odds[0, 0] == pytest.approx(20 * np.log(10))
+    assert odds[0, 1] == pytest.approx(-20 * np.log(10))
+    np.testing.assert_allclose(odds[1], np.log([1, 1 / 3, 1 / 3]))
+    np.testing.assert_allclose(label_odds(np.array([[0.5, 0.2]])), [[0, np.log(0.25)]])
+    assert np.isfinite(odds).all()
+
+
+def test_planted_intervals_and_changes_are_what_they_say(tmp_path):
+    made = plant(tmp_path, chromosomes=2, intervals=12, width=60, changes=20)
+    genome = Genome(str(made.genome))
+    both = [*MOTIFS, *("".join({"A": "T", "C": "G", "G": "C", "T": "A"}[b] for b in m[::-1]) for m in MOTIFS)]
+    lines = [line.split("\t") for line in made.intervals.read_text().split("\n") if line]
+    assert len(lines) == 12
+    for chromosome, start, end, label in lines:
+        text = genome.bases(chromosome, int(start), int(end))
+        assert any(motif in text for motif in both) == (label == "bound")
+    for variant in read_variants(str(made.changes)):
+        assert why_not(variant, genome) == ""
+        before, after = haplotypes(variant, genome, 25)
+        held = [motif for motif in both if motif in before]
+        if variant.identifier.startswith("breaks"):
+            assert held
+            assert not any(motif in after for motif in both)
+    again = plant(tmp_path / "again", chromosomes=2, intervals=12, width=60, changes=20)
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(made, again, strict=True))
