@@ -92,10 +92,19 @@ def decode(pictures: Sequence[Encoded], shape: tuple[int, int, int] | None = Non
 
 def encode_png(pixels: np.ndarray) -> bytes:
     """(height, width, 1 or 3) uint8 as PNG, which loses nothing."""
+    return _encoded(pixels, "PNG")
+
+
+def encode_jpeg(pixels: np.ndarray, quality: int) -> bytes:
+    """(height, width, 1 or 3) uint8 as JPEG of a quality, 1 to 95."""
+    return _encoded(pixels, "JPEG", quality=quality)
+
+
+def _encoded(pixels: np.ndarray, form: str, **options: int) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(out, "PNG")
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(out, form, **options)
     return out.getvalue()
 
 

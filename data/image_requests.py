@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.errors import BadInput
-from data.image_decoding import decode, encode_png
+from data.image_decoding import Decoded, decode, encode_png
 from data.image_files import broken, class_indices, listed_folder, listed_table, requested
 from data.splits import Rows
 from data.tables import Table
@@ -25,8 +25,8 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     columns = metadata["run"]["data"]["path_column"], metadata["run"]["data"]["label_column"]
     listed = listed_folder(Path(path)) if Path(path).is_dir() else listed_table(path, columns)
     labels = class_indices(listed, metadata["classes"])
-    decoded = decode([p.read_bytes for p in listed.paths], _shape(metadata["data"]))
-    _warn(broken(decoded, listed.paths))
+    decoded = decode([p.read_bytes for p in listed.paths], shape_of(metadata["data"]))
+    warn(decoded, listed.paths)
     if not len(decoded.kept):
         raise BadInput("no readable picture", wanted="at least one", where=path)
     return Rows({"image": decoded.pixels, "label": labels[decoded.kept].astype(np.int32)})
@@ -47,8 +47,8 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     """
     count = 0
     for table, paths in requested(path, metadata["run"]["data"]["path_column"]):
-        decoded = decode([p.read_bytes for p in paths], _shape(metadata["data"]))
-        _warn(broken(decoded, paths))
+        decoded = decode([p.read_bytes for p in paths], shape_of(metadata["data"]))
+        warn(decoded, paths)
         count += len(kept := decoded.kept.tolist())
         if kept:
             told = Table(table.path, table.header, [table.rows[i] for i in kept], [table.lines[i] for i in kept])
@@ -62,10 +62,12 @@ def sendable(pixels: np.ndarray) -> list[bytes]:
     return [encode_png(picture) for picture in pixels]
 
 
-def _shape(facts: Mapping[str, Any]) -> tuple[int, int, int]:
+def shape_of(facts: Mapping[str, Any]) -> tuple[int, int, int]:
+    """(height, width, channels) of an export's pictures."""
     return facts["height"], facts["width"], facts["channels"]
 
 
-def _warn(told: list[str]) -> None:
-    for line in told:
+def warn(decoded: Decoded, paths: Sequence[Path]) -> None:
+    """Tell which pictures cannot be read."""
+    for line in broken(decoded, paths):
         logging.getLogger(__name__).warning("left out: %s", line)

@@ -240,7 +240,7 @@ class ModelFlags:
 
 def _evaluate(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
     words, flags = _model_words(arguments, program)
-    model, file = _model_and_file(words)
+    model, file = model_and_file(words)
     if flags.out:
         raise BadInput("evaluate writes no file", wanted="--json, which prints the scores", got=f"--out {flags.out}")
     verbs = _verbs()
@@ -249,7 +249,7 @@ def _evaluate(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
 
 def _predict(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
     words, flags = _model_words(arguments, program)
-    model, file = _model_and_file(words)
+    model, file = model_and_file(words)
     if not file:
         raise BadInput("predict: no file", wanted="predict [MODEL] FILE", got=" ".join(words) or "nothing")
     if flags.json and not flags.out:
@@ -274,7 +274,7 @@ def _model_words(arguments: Sequence[str], program: str) -> tuple[list[str], Mod
     )
 
 
-def _model_and_file(words: Sequence[str]) -> tuple[str, str]:
+def model_and_file(words: Sequence[str]) -> tuple[str, str]:
     """(MODEL, FILE) from up to two words: a single word is the file unless it is the folder of a model or a URI."""
     if len(words) > 2:
         raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))

@@ -216,6 +216,7 @@ def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Pa
         figures.append(plots.learning_curves(fitted.history, task.measure, drawn / "learning_curves.png"))
     outputs = task.named(engine.predict(fitted.model, splits.test), splits.meta)
     figures += task.plots(outputs, splits.test, splits.meta, drawn)
+    figures += task.portraits(fitted.model, drawn)
     told = {
         "domain": outcome.run.domain,
         "run": outcome.run.as_json(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -74,6 +75,7 @@ class Task:
         outputs: what the model gives, for ensembles of it: "logits" of classes, or plain "values".
         answers: what the served function gave for `raw`, rows -> one entry a row, where it gives more, as of a graph.
         calibrate: trained model, run, splits -> nothing: sets weights that are not trained but found on validation.
+        portraits: model, folder -> figures of the model itself, such as its first filters.
         start: model that was just built, training rows -> nothing: sets weights that are computed from the data.
     """
 
@@ -95,6 +97,7 @@ class Task:
     outputs: Literal["logits", "values"] = "logits"
     answers: Callable[[dict[str, np.ndarray], Rows], dict[str, np.ndarray]] = lambda outputs, rows: outputs
     calibrate: Callable[[keras.Model, Run, Splits], None] = lambda model, run, splits: None
+    portraits: Callable[[keras.Model, Path], list[Any]] = lambda model, folder: []
     start: Callable[[keras.Model, Rows], None] = lambda model, rows: None
 
 

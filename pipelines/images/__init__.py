@@ -8,7 +8,7 @@ from typing import Any
 from data.image_requests import labelled_rows, requests
 from data.images import ImagesData, folds, load
 from data.splits import Splits
-from pipelines.domain import Domain
+from pipelines.domain import Domain, Verb
 from pipelines.images.fit import ImagesFit
 from pipelines.images.recipes import RECIPES
 from pipelines.run import Run
@@ -48,4 +48,14 @@ DOMAIN = Domain(
     about=_about,
     facts=("height", "width", "channels", "mirror"),
     fit=ImagesFit,
+    verbs={
+        "explain": Verb(
+            "explain [MODEL] PICTURE_OR_FOLDER ... [--out FOLDER] [--json]    which places of a picture decided",
+            "pipelines.images.explain",
+        ),
+        "robustness": Verb(
+            "robustness [MODEL] [FOLDER] [--json]    accuracy on pictures that are noisy, blurred, dark ...",
+            "pipelines.images.robustness",
+        ),
+    },
 )

@@ -1,10 +1,11 @@
-"""Figures of the test pictures: what they are taken for, the surest mistakes, labels that may be wrong."""
+"""Figures of the test pictures: what they are taken for, mistakes, labels that may be wrong, first filters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -13,7 +14,7 @@ from pipelines import plots
 from pipelines.task import Meta
 
 GRID = (4, 8)  # rows and columns of pictures
-DOUBTED = 0.9  # probability of another class from which a label may be wrong
+FILTERS = 96  # that are shown
 
 
 def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
@@ -72,6 +73,30 @@ def grid(
         told = f"{_short(classes[guess])} {probabilities[row, guess]:.0%}"
         told = told if right else f"{_short(classes[rows['label'][row]])}\nnot {told}"
         axes.set_title(told, fontsize=7, color=plots.INK if right else plots.ACCENT, pad=2)
+    return plots.saved(figure, path)
+
+
+def portraits(model: keras.Model, folder: Path) -> list[Path]:
+    """The filters of the first convolution of a network, where they are larger than a pixel and can be seen."""
+    for layer in model.layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None and len(kernel.shape) == 4 and kernel.shape[0] > 1 and kernel.shape[2] in (1, 3):
+            return [filters(keras.ops.convert_to_numpy(kernel), folder / "filters.png")]
+    return []
+
+
+def filters(kernel: np.ndarray, path: Path) -> Path:
+    """(height, width, 1 or 3, filters) as pictures, each with its own contrast around zero, which is grey."""
+    count = min(kernel.shape[-1], FILTERS)
+    across = min(count, 12)
+    figure = Figure(figsize=(0.8 * across, 0.8 * -(-count // across) + 0.5), dpi=110, layout="constrained")
+    figure.suptitle(f"First filters ({count} of {kernel.shape[-1]})", fontsize=9)
+    for number, axes in enumerate(figure.subplots(-(-count // across), across, squeeze=False).flat):
+        axes.set_axis_off()
+        if number < count:
+            one = kernel[..., number]
+            shown = 0.5 + 0.5 * one / max(float(np.abs(one).max()), 1e-12)
+            axes.imshow(shown[..., 0] if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1)
     return plots.saved(figure, path)
 
 

@@ -88,7 +88,10 @@ def _fitted(images: Any, shape: tuple[int, int, int]) -> Any:
     wide = tf.minimum(sizes[2], tf.maximum(sizes[1] * width // height, 1))
     top, left = (sizes[1] - tall) // 2, (sizes[2] - wide) // 2
     cropped = images[:, top : top + tall, left : left + wide]
-    for size in ([tall, width], [height, width]):  # along one axis and then the other, rounded each time, as Pillow does
+    for size in (
+        [tall, width],
+        [height, width],
+    ):  # along one axis and then the other, rounded each time, as Pillow does
         cropped = tf.round(tf.image.resize(cropped, tf.cast(size, tf.int32), method="bilinear", antialias=True))
     return tf.ensure_shape(tf.cast(tf.clip_by_value(cropped, 0, 255), tf.uint8), [None, *shape])
 

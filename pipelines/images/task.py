@@ -16,7 +16,7 @@ from data.splits import Rows
 from pipelines.classify import cross_entropy, equal_weights, probabilities
 from pipelines.images.augmentation import augmented
 from pipelines.images.baselines import baselines
-from pipelines.images.figures import figures
+from pipelines.images.figures import figures, portraits
 from pipelines.images.fit import fit_of
 from pipelines.images.serving import serving
 from pipelines.images.views import MeanOfViews, Views
@@ -101,5 +101,6 @@ TASK = Task(
     raw=raw,
     weights=equal_weights,
     measures=("accuracy",),
+    portraits=portraits,
     start=start,
 )

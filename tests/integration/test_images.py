@@ -217,7 +217,7 @@ def test_a_folder_alone_is_learnt_and_told(trained, folder):
     assert meta["found"] == {"resized": 120}
     assert "\n".join(DOMAIN.about(meta)).count("empty.jpg: empty file") == 1
     plots = {path.stem for path in (Path(trained.result["run_dir"]) / "plots").iterdir()}
-    assert plots >= {"examples", "confusion", "reliability", "learning_curves"}
+    assert plots >= {"examples", "confusion", "reliability", "learning_curves", "filters"}
 
 
 def test_the_same_seed_trains_the_same_weights_again(trained):
@@ -374,10 +374,10 @@ def test_evaluate_judges_the_run_s_own_test_pictures_or_a_folder(trained, folder
 
 
 def test_the_command_line_takes_a_folder_for_data_unless_it_holds_a_model(folder, trained):
-    from pipelines.cli import _model_and_file
+    from pipelines.cli import model_and_file
 
-    assert _model_and_file([str(folder)]) == ("", str(folder))
-    assert _model_and_file([str(trained.export)]) == (str(trained.export), "")
+    assert model_and_file([str(folder)]) == ("", str(folder))
+    assert model_and_file([str(trained.export)]) == (str(trained.export), "")
 
 
 def test_a_batch_that_does_not_fit_is_refused_before_the_first_step(trained):
@@ -401,3 +401,59 @@ finally:
     told = python("-c", code).stdout
     assert told.strip().endswith("[]")
     assert "--data.mirror" in told
+
+
+# Looking inside, and worse pictures
+
+
+def test_contributions_of_the_pixels_sum_to_what_the_picture_adds_to_the_logit(trained):
+    from pipelines.images.saliency import Salience
+
+    salience, pixels = Salience(trained.model), trained.splits.test["image"][:3]
+    answers = salience.logits(pixels).argmax(1)
+    parts, gap = salience.integrated_gradients(pixels, answers, steps=256)
+    assert parts.shape == (3, 16, 16)
+    assert gap < 0.05 * np.abs(parts).sum((1, 2)).max()  # ReLUs bend the way, so that a mean over 256 steps is near
+    maps = salience.grad_cam(pixels, answers)
+    assert maps.shape == (3, 4, 4)  # 16 pixels halved by two blocks
+    assert maps.min() >= 0
+
+
+def test_explain_draws_each_picture_and_tells_its_label(trained, folder, tmp_path):
+    from pipelines.images import explain
+
+    picked = [str(folder / "left" / f"{i:03}.jpg") for i in range(2)]
+    told = explain.main(DOMAIN, [str(trained.export), *picked, "--out", str(tmp_path), "--steps", "3"], "explain")
+    assert [one["path"] for one in told["explanations"]] == picked
+    assert all(Path(one["figure"]).stat().st_size > 1000 for one in told["explanations"])
+    with pytest.raises(BadInput, match="explain: no picture"):
+        explain.main(DOMAIN, [], "explain")
+
+
+def test_an_ensemble_is_not_explained_as_if_it_were_one_network(trained):
+    from arch.ensemble import ensemble
+    from pipelines.images.saliency import Salience
+
+    members = [build(TASK, trained.run, trained.splits.meta, f"member{i}") for i in range(2)]
+    with pytest.raises(BadInput, match="no single network; wanted a single network"):
+        Salience(ensemble(members, [0.5, 0.5], TASK.outputs))
+
+
+def test_corruptions_keep_form_and_get_worse(trained):
+    from pipelines.images.robustness import CORRUPTIONS
+
+    pixels = trained.splits.test["image"][:5]
+    for name, corrupt in CORRUPTIONS.items():
+        worse = [corrupt(pixels, severity) for severity in (1, 2, 3)]
+        distances = [np.abs(one.astype(float) - pixels).mean() for one in worse]
+        assert all(one.shape == pixels.shape and one.dtype == np.uint8 for one in worse), name
+        assert distances == sorted(distances), name
+        assert distances[0] > 0, name
+
+
+def test_robustness_judges_the_run_s_test_pictures(trained):
+    from pipelines.images import robustness
+
+    told = robustness.main(DOMAIN, [str(trained.export), "--json"], "robustness")
+    assert told["clean"] == pytest.approx(trained.result["scores"]["test"]["accuracy"])
+    assert {len(values) for values in told["corrupted"].values()} == {3}
