@@ -69,7 +69,7 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
     placement = backend().place(run.fit)
     with placement.scope():
         model = _compiled(run, task, splits)
-        task.start(model, splits.train)
+        task.start(model, run, splits.train)
     if set(model.input) <= set(splits.train):  # what a graph takes does not grow with the rows
         check_memory(model, run.fit, backend().room(placement))
     return Prepared(model, placement)

@@ -220,6 +220,52 @@ def test_a_folder_alone_is_learnt_and_told(trained, folder):
     assert plots >= {"examples", "confusion", "reliability", "learning_curves", "filters"}
 
 
+def test_fine_tuning_starts_from_another_run_keeps_what_is_frozen_and_slows_what_lies_below(trained):
+    fit = replace(FIT, start=str(trained.export), frozen=0.5, layer_decay=0.5, optimizer="sgd", schedule="constant")
+    run = trained.run.with_(fit=replace(fit, epochs=1, batch_size=1000, learning_rate=1e-3, warmup=0.0, shift=0.0))
+    few = replace(trained.splits, train=trained.splits.train.take(np.arange(40)))
+    before = engine.prepare(run, TASK, few)
+    start = {v.path: np.array(v) for v in before.model.variables}
+    for ours, theirs in zip(before.model.get_weights(), trained.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    frozen = [layer.name for layer in before.model.layers if layer.weights and not layer.trainable]
+    assert frozen == ["stem", "block0_conv0", "block0_norm0", "block0_conv1"]  # the first half of nine, the head aside
+    model = engine.fit(before, run, TASK, few).model
+    moved = {v.path: np.abs(np.array(v) - start[v.path]).max() > 0 for v in model.variables if v.path in start}
+    assert not any(moved[v.path] for name in frozen for v in model.get_layer(name).weights)
+    assert all(moved[v.path] for v in model.trainable_variables)
+
+
+def test_the_rate_of_a_layer_is_halved_for_each_layer_above_it(trained):
+    steps = {}
+    for decay in (1.0, 0.5):
+        fit = replace(FIT, layer_decay=decay, optimizer="sgd", schedule="constant", warmup=0.0, learning_rate=1e-3)
+        prepared = engine.prepare(trained.run.with_(fit=fit), TASK, trained.splits)
+        model, optimizer = prepared.model, prepared.model.optimizer
+        start = [np.array(v) for v in model.trainable_variables]
+        optimizer.apply([tf.ones(v.shape) for v in model.trainable_variables], model.trainable_variables)
+        steps[decay] = {
+            v.path.rpartition("/")[0].rpartition("/")[2]: np.abs(np.array(v) - old).max()
+            for v, old in zip(model.trainable_variables, start, strict=True)
+        }
+    layers = list(steps[1.0])
+    for place, name in enumerate(reversed(layers)):
+        # Steps are differences of float32 numbers of about 1, some 1e-4 or more each.
+        np.testing.assert_allclose(steps[0.5][name], steps[1.0][name] * 0.5**place, rtol=0.02, atol=2e-7)
+
+
+def test_a_start_that_does_not_fit_or_exist_is_refused(trained):
+    other = trained.run.with_(model=Model("mlp", {}), fit=replace(FIT, start=str(trained.export)))
+    with pytest.raises(BadInput, match=r"no such folder|fit.start"):
+        engine.prepare(trained.run.with_(fit=replace(FIT, start="nowhere")), TASK, trained.splits)
+    small = replace(other.model, builder="whitened_cnn", options={"widths": (3,), "patch": 3})
+    digits = load(ImagesData(), 0)
+    with pytest.raises(
+        BadInput, match=r"fit.start: no layer of that model fits; wanted a run of the same architecture"
+    ):
+        engine.prepare(other.with_(model=small), TASK, digits)
+
+
 def test_the_same_seed_trains_the_same_weights_again(trained):
     again = engine.fit(engine.prepare(trained.run, TASK, trained.splits), trained.run, TASK, trained.splits).model
     for ours, theirs in zip(again.get_weights(), trained.model.get_weights(), strict=True):
