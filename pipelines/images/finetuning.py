@@ -1,0 +1,70 @@
+"""Fine-tuning: weights of another run to start from, layers that stay as they are, slower rates for earlier layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from data.errors import BadInput
+from pipelines.images.fit import ImagesFit
+
+
+def freeze(inputs: keras.KerasTensor, features: keras.KerasTensor, share: float) -> None:
+    """Keep the first of the layers with weights between two tensors, by their share, from being trained."""
+    layers = _weighted(keras.Model(inputs, features))
+    for layer in layers[: round(share * len(layers))]:
+        layer.trainable = False
+
+
+def start_from(model: keras.Model, place: str) -> int:
+    """Take over the weights of every layer that another run's model has under the same name and in the same shapes.
+
+    Args:
+        model: just built.
+        place: run folder, export folder or URI of the registry.
+
+    Returns:
+        How many layers were taken over.
+
+    Raises:
+        BadInput: no such model, or none of its layers fits.
+    """
+    from pipelines.images import DOMAIN
+    from pipelines.images.trained import open_trained
+
+    theirs = {layer.name: layer for layer in _weighted(open_trained(DOMAIN, place).model)}
+    fitting = [layer for layer in _weighted(model) if layer.name in theirs and _alike(layer, theirs[layer.name])]
+    if not fitting:
+        wanted = "a run of the same architecture"
+        raise BadInput("fit.start: no layer of that model fits", wanted=wanted, got=", ".join(theirs), where=place)
+    for layer in fitting:
+        layer.set_weights(theirs[layer.name].get_weights())
+    return len(fitting)
+
+
+def slow_down(model: keras.Model, fit: ImagesFit) -> None:
+    """Have the optimizer multiply the rate of each layer by `layer_decay` once more for each layer above it.
+
+    Source: Howard and Ruder 2018, "Universal language model fine-tuning", section 3.2.
+    """
+    layers = _weighted(model)
+    above = {v.path: len(layers) - 1 - i for i, layer in enumerate(layers) for v in layer.trainable_variables}
+    factors = [fit.layer_decay ** above[v.path] for v in model.trainable_variables]
+    optimizer = model.optimizer
+    while (inner := getattr(optimizer, "inner_optimizer", None)) is not None:  # of one that scales the loss
+        optimizer = inner
+    update = optimizer.update_step
+
+    def slower(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        update(gradient, variable, learning_rate * factors[optimizer._get_variable_index(variable)])
+
+    optimizer.update_step = slower
+
+
+def _weighted(model: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in model.layers if layer.weights]
+
+
+def _alike(ours: keras.layers.Layer, theirs: keras.layers.Layer) -> bool:
+    return [tuple(w.shape) for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
