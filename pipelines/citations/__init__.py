@@ -85,7 +85,7 @@ DOMAIN = Domain(
         ),
         "describe": Verb(
             "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",
-            "pipelines.citations.describe",
+            "pipelines.describe.recipe",
         ),
     },
 )

@@ -57,5 +57,9 @@ DOMAIN = Domain(
             "robustness [MODEL] [FOLDER] [--json]    accuracy on pictures that are noisy, blurred, dark ...",
             "pipelines.images.robustness",
         ),
+        "describe": Verb(
+            "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",
+            "pipelines.describe.recipe",
+        ),
     },
 )

@@ -21,7 +21,7 @@ from data.graph_inputs import graph_beside
 from data.splits import Rows, Splits
 from pipelines import engine, verbs
 from pipelines.batches import training_batches
-from pipelines.citations import DOMAIN, check, describe, label
+from pipelines.citations import DOMAIN, check, label
 from pipelines.citations.baselines import STEPS, label_propagation, majority, word_regression
 from pipelines.citations.explain import Known
 from pipelines.citations.fit import CitationsFit
@@ -30,6 +30,7 @@ from pipelines.citations.neighbourhood import draw
 from pipelines.citations.objective import cross_entropies, disagreement, objective
 from pipelines.citations.recipes import RECIPES
 from pipelines.citations.trained import open_trained
+from pipelines.describe import recipe as describe
 from pipelines.run import Model, Run
 
 from .conftest import ROOT

@@ -1,4 +1,4 @@
-"""`describe`: what a recipe's model costs on the graph of its data, layer by layer."""
+"""A domain's own `describe`: what a recipe's model costs on the recipe's data, layer by layer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DescribeFlags:
 
 
 def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, Any] | None:
-    """Parameters, multiply-adds and activation memory of a recipe, for one paper of its graph.
+    """Parameters, multiply-adds and activation memory of a recipe, for one example; edges of a graph are not counted.
 
     Raises:
         BadInput: no such recipe.
@@ -50,5 +50,5 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         }
     print(f"{run.recipe} on {splits.meta['name']}: {run.source}\n")
     print(counts.as_table())
-    print(f"\n{counts.parameters:,} parameters, {counts.multiply_adds:,} multiply-adds a paper, without those of edges")
+    print(f"\n{counts.parameters:,} parameters, {counts.multiply_adds:,} multiply-adds an example")
     return None
