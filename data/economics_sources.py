@@ -77,7 +77,8 @@ def from_file(path: str, kind: str) -> tuple[Panel, dict[str, Any]]:
     """The user's own series: a long or a wide table with a header (CSV, parquet), or bare columns of numbers.
 
     Args:
-        path: long: columns unique_id, ds, y; wide: ds and one column a series; else numbers without a header.
+        path: long: columns unique_id, ds, y; wide: ds and one column a series, as FRED-MD's, whose transform row is not
+            used; else numbers without a header.
         kind: their frequency; empty to tell it from the dates.
 
     Raises:
@@ -129,14 +130,29 @@ def _long(table: Table, kind: str) -> Panel:
 
 
 def _wide(table: Table, kind: str) -> Panel:
+    if table.rows[0][0].lower().startswith("transform"):  # FRED-MD's row of codes; blank dates end its files
+        whole = [(row, line) for row, line in zip(table.rows[1:], table.lines[1:], strict=True) if row[0].strip()]
+        table = Table(table.path, table.header, [row for row, _ in whole], [line for _, line in whole])
     dates, names = table.column(table.header[0]), table.header[1:]
     if not names:
         raise BadInput("no column of values", wanted="one for each series", where=table.path)
     everything = [np.arange(len(dates))]
     times, of = _times(dates, everything, np.array(["all"]), kind, lambda row: f"{table.place(row)} {dates[row]}")
     _check_times(times, of, lambda row: f"{table.place(row)}, {dates[row]}")
-    series = [numbers(table.cells(name), partial(_in_column, table, name)) for name in names]
-    return panel(series, names, [int(times[0])] * len(names), of)
+    spans = [_span(table, name) for name in names]
+    series = [
+        numbers(table.cells(name)[span], partial(_in_column, table, name, span.start))
+        for name, span in zip(names, spans, strict=True)
+    ]
+    return panel(series, names, [int(times[span.start]) for span in spans], of)
+
+
+def _span(table: Table, name: str) -> slice:
+    """From the first value of a column to its last: series begin and end at dates of their own."""
+    filled = [row for row, cell in enumerate(table.cells(name)) if cell]
+    if not filled:
+        raise BadInput("a column without a value", wanted="numbers", where=f"{table.path}: series {name}")
+    return slice(filled[0], filled[-1] + 1)
 
 
 def _bare(table: Table, kind: str) -> Panel:
@@ -150,8 +166,8 @@ def _in_bare(path: str, series: int, row: int) -> str:
     return f"{path}:{row + 1}: series {series}"
 
 
-def _in_column(table: Table, name: str, row: int) -> str:
-    return f"{table.place(row)}: series {name}, {table.rows[row][0]}"
+def _in_column(table: Table, name: str, first: int, row: int) -> str:
+    return f"{table.place(first + row)}: series {name}, {table.rows[first + row][0]}"
 
 
 def _at_of(table: Table, rows: np.ndarray, number: int) -> str:

@@ -16,7 +16,8 @@ from pipelines.economics.scores import forecasting
 from pipelines.task import Scores
 
 CHUNK = 512  # histories at a time
-FEW = 100  # rows for which a method is worth its time that takes each series by itself
+BASELINES = tuple(METHODS)
+FEW = 24  # rows for which a method is worth its time that takes each series by itself
 
 
 def baselines(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
@@ -29,14 +30,14 @@ def baselines(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
     Returns:
         name -> split -> scores, of validation and test; a window of training has too many neighbours to be worth it.
     """
-    found: dict[str, dict[str, Scores]] = {name: {} for name in METHODS}
+    found: dict[str, dict[str, Scores]] = {name: {} for name in BASELINES}
     for split, rows in splits.items():
         if split == "train":
             continue
         batch = rows.batch(np.arange(rows.size))
-        forecasts = statistical(tuple(METHODS), batch["history"], splits.meta["horizon"], splits.meta["period"])
-        naive2 = forecasts[:, list(METHODS).index("naive2")]
-        for number, name in enumerate(METHODS):
+        forecasts = statistical(BASELINES, batch["history"], splits.meta["horizon"], splits.meta["period"])
+        naive2 = forecasts[:, BASELINES.index("naive2")]
+        for number, name in enumerate(BASELINES):
             found[name][split] = forecasting(forecasts[:, number], batch, naive2)
         if splits.val.size + splits.test.size <= FEW:
             ets = smoothed(batch["history"], naive2, splits.meta["period"])
@@ -65,26 +66,28 @@ def naive2_of(rows: Rows, batch: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def smoothed(history: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
-    """Damped additive ETS of statsmodels, series by series; where it fails, what is given instead."""
+    """Additive Holt-Winters with a damped trend, of statsmodels; where it fails, what is given instead."""
     return np.stack([_ets(row[np.isfinite(row)], other, period) for row, other in zip(history, instead, strict=True)])
 
 
 def _ets(values: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
-    from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    seasonal = "add" if 1 < period <= len(values) // 3 else None
+    if len(values) < 10 + 2 * period:  # as many values as constants, and what they start from
+        return instead
+    seasonal = "add" if period > 1 else None
     size = np.abs(values).mean() or 1.0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = ETSModel(
+            model = ExponentialSmoothing(
                 values.astype(float) / size,
                 trend="add",
                 damped_trend=True,
                 seasonal=seasonal,
                 seasonal_periods=period if seasonal else None,
             )
-            found = np.asarray(model.fit(disp=False).forecast(len(instead))) * size
+            found = np.asarray(model.fit().forecast(len(instead))) * size
     except (ValueError, np.linalg.LinAlgError, FloatingPointError):
         return instead
     return found if np.isfinite(found).all() else instead

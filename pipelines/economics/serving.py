@@ -65,12 +65,13 @@ def _right_frequency(frequency: Any, period: int) -> Any:
 def _refuse(right: Any, what: str) -> Any:
     """Fail with the first wrong (series, value), unless all is right."""
     place = tf.where(~right)
-    message = tf.cond(
-        tf.reduce_all(right),
-        lambda: "",
-        lambda: tf.strings.format("series {}, value {}: " + what, (place[0, 0] + 1, place[0, 1] + 1)),
-    )
-    return tf.debugging.Assert(tf.reduce_all(right), [message])
+
+    def fail() -> Any:
+        where = tf.strings.format("series {}, value {}: ", (place[0, 0] + 1, place[0, 1] + 1))
+        with tf.control_dependencies([tf.debugging.Assert(False, [tf.strings.join([where, what])])]):
+            return tf.constant(False)
+
+    return tf.cond(tf.reduce_all(right), lambda: tf.constant(True), fail)
 
 
 def _example(rows: Rows, period: int) -> dict[str, Any]:

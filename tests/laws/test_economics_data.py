@@ -110,7 +110,8 @@ def test_folds_are_rolling_origins():
 @pytest.mark.parametrize(
     ("text", "name"),
     [("M", "monthly"), ("ME", "monthly"), ("ms", "monthly"), ("12", "monthly"), ("QE-DEC", "quarterly"),
-     ("QS", "quarterly"), ("YE", "yearly"), ("A", "yearly"), ("1", "yearly"), ("W-SUN", "weekly"), ("hourly", "hourly")],
+     ("QS", "quarterly"), ("YE", "yearly"), ("A", "yearly"), ("1", "yearly"), ("W-SUN", "weekly"),
+     ("hourly", "hourly")],
 )  # fmt: skip
 def test_a_frequency_has_many_names(text, name):
     assert frequency(text).name == name
@@ -142,6 +143,17 @@ def test_long_wide_and_bare_tables_and_parquet_give_one_panel(tmp_path):
         np.testing.assert_array_equal(other.values, panels[0].values)
     assert [p.date(1, 61) for p in panels[:3]] == ["2005-02"] * 3
     assert {p.frequency.name for p in panels} == {"monthly"}
+
+
+def test_fred_mds_file_is_read_each_series_from_its_first_value_to_its_last(tmp_path):
+    path = tmp_path / "2020-01.csv"
+    path.write_text("sasdate,A,B\nTransform:,5,1\n1/1/1959,1,\n2/1/1959,2,7\n3/1/1959,,8\n,,\n")
+    panel, _ = from_file(str(path), "")
+    assert [panel.series(i).tolist() for i in range(2)] == [[1, 2], [7, 8]]
+    assert [panel.date(i, 0) for i in range(2)] == ["1959-01", "1959-02"]
+    path.write_text("sasdate,A\nTransform:,5\n1/1/1959,1\n2/1/1959,\n3/1/1959,3\n")
+    with pytest.raises(BadInput, match="series A, 2/1/1959: a value is missing"):
+        from_file(str(path), "")
 
 
 def changed(position, **cell):

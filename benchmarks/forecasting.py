@@ -1,0 +1,191 @@
+"""M3, Tourism, exchange rates and speed: the default ensemble, its networks alone, and the baselines beside them.
+
+    python benchmarks/forecasting.py m3 [--seeds 3] [--keep FOLDER]
+    python benchmarks/forecasting.py tourism [--seeds 1] [--keep FOLDER]
+    python benchmarks/forecasting.py exchange [--horizons 96 192 336 720]
+    python benchmarks/forecasting.py speed
+
+Settings are those of the recipe and of EPOCHS, chosen on validation rows alone. `m3` and `tourism` fit one ensemble a
+frequency and seed; what is scored is the model that is served, and, apart, the median of its networks. With `--keep`
+each fit's forecasts are kept, and a benchmark that was cut short goes on behind the last one. `exchange` scales each
+series by its training part and judges every window of the last 20 %, none left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from data.economics import EconomicsData, load
+from data.splits import Splits
+from pipelines.quiet import start_tensorflow
+
+start_tensorflow()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from pipelines import engine  # noqa: E402
+from pipelines.economics import DOMAIN  # noqa: E402
+from pipelines.economics.baselines import BASELINES, statistical  # noqa: E402
+from pipelines.economics.graph import parts  # noqa: E402
+from pipelines.economics.recipes import RECIPES  # noqa: E402
+from pipelines.economics.scores import coverages, mape, mase, smape  # noqa: E402
+from pipelines.run import Model, Run  # noqa: E402
+
+FREQUENCIES = {"m3": ("yearly", "quarterly", "monthly", "other"), "tourism": ("yearly", "quarterly", "monthly")}
+EPOCHS = {"yearly": 15, "quarterly": 30, "monthly": 20, "other": 60}
+EXCHANGE = Path(__file__).parents[2] / "shared" / "data" / "economics" / "exchange_rate.txt.gz"
+REPEAT_LAST = {96: 0.0811, 192: 0.1671, 336: 0.3057, 720: 0.8101}
+
+
+def run_of(name: str, kind: str, seed: int) -> Run:
+    """The default recipe on the series of one frequency."""
+    recipe = RECIPES["ensemble"]
+    data = replace(recipe.data, name=name, frequency=kind, constant="keep")
+    return recipe.with_(data=data, fit=replace(recipe.fit, epochs=EPOCHS[kind]), seed=seed)
+
+
+def fitted(run: Run, splits: Splits) -> keras.Model:
+    """Trained and calibrated, as `train` does it."""
+    keras.utils.clear_session()
+    model = engine.fit(engine.prepare(run, DOMAIN.task, splits), run, DOMAIN.task, splits).model
+    DOMAIN.task.calibrate(model, run, splits)
+    return model
+
+
+def forecast(name: str, kind: str, seed: int, keep: Path | None) -> dict[str, np.ndarray]:
+    """Outputs of the ensemble and the median of its networks for the official test rows, and what came."""
+    place = keep and keep / f"{name}_{kind}_{seed}.npz"
+    if place and place.exists():
+        return dict(np.load(place))
+    run, start = run_of(name, kind, seed), time.process_time()
+    splits = load(run.data, seed)
+    model = fitted(run, splits)
+    batch = splits.test.batch(np.arange(splits.test.size))
+    members = parts(model).predict({"history": batch["history"]}, batch_size=256, verbose=0)["members"]
+    found = {
+        "outputs": engine.predict(model, splits.test),
+        "networks": np.median(members, axis=1),
+        "validation": engine.evaluate(model, DOMAIN.task, splits.val, splits.meta)["smape"],
+        "seconds": time.process_time() - start,
+        **batch,
+    }
+    if place:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(place, **found)
+    return found
+
+
+def competition(name: str, seeds: int, keep: Path | None) -> None:
+    """The table of one competition."""
+    shown: dict[str, list[list[float]]] = {}
+    for seed in range(seeds):
+        found = {kind: forecast(name, kind, seed, keep) for kind in FREQUENCIES[name]}
+        for who in ("ensemble", "networks"):
+            means = {kind: f["outputs"][..., 0] if who == "ensemble" else f["networks"] for kind, f in found.items()}
+            shown.setdefault(who, []).append(_row(name, means, found))
+        covered = {kind: coverages(f["outputs"][..., 1:], f["target"]) for kind, f in found.items()}
+        seconds = sum(float(f["seconds"]) for f in found.values())
+        print(f"seed {seed}: {seconds:.0f} s of CPU; coverage of 80 and 95 %:", end=" ")
+        print(", ".join(f"{k} {100 * c['coverage_80']:.1f} {100 * c['coverage_95']:.1f}" for k, c in covered.items()))
+    for method in BASELINES:
+        means = {kind: _baseline(method, name, kind, f) for kind, f in found.items()}
+        shown[method] = [_row(name, means, found)]
+    names = [*FREQUENCIES[name], "all points", "series"]
+    measure = "sMAPE and MASE" if name == "m3" else "MAPE and MASE"
+    print(f"\n{name}, test, {measure}; n = {seeds} seeds, ± standard deviation\n")
+    print("| | " + " | ".join(names) + " |\n|---" + "|--:" * len(names) + "|")
+    for who, rows in shown.items():
+        mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) if len(rows) > 1 else np.zeros((6, 2))
+        cells = [_cell(m, s, len(rows) > 1) for m, s in zip(mean, spread, strict=False)]
+        print(f"| {who} | " + " | ".join(cells) + " |")
+
+
+def _row(name: str, means: dict[str, np.ndarray], found: dict[str, dict[str, np.ndarray]]) -> list[list[float]]:
+    """(percentage error, MASE) of each frequency, then over all points and over all series."""
+    percent = smape if name == "m3" else mape
+    cells = []
+    for kind, f in found.items():
+        target = f["target"].astype(float)
+        cells.append([percent(means[kind].astype(float), target), mase(means[kind], target, f["scale"].astype(float))])
+    points = [f["target"].size for f in found.values()]
+    series = [len(f["target"]) for f in found.values()]
+    return [*cells, *(np.average(cells, axis=0, weights=weights).tolist() for weights in (points, series))]
+
+
+def _cell(mean: np.ndarray, spread: np.ndarray, several: bool) -> str:
+    told = [f"{m:.{d}f}" + (f" ± {s:.{d}f}" if several else "") for m, s, d in zip(mean, spread, (2, 3), strict=True)]
+    return " / ".join(told)
+
+
+def _baseline(method: str, name: str, kind: str, found: dict[str, np.ndarray]) -> np.ndarray:
+    period = {"yearly": 1, "quarterly": 4, "monthly": 12, "other": 1}[kind]
+    return statistical((method,), found["history"], found["target"].shape[1], period)[:, 0]
+
+
+def exchange(horizons: list[int]) -> None:
+    """Mean squared errors of a linear forecaster on eight exchange rates, beside repeating the last value."""
+    recipe = RECIPES["dlinear"]
+    print("| steps | dlinear | repeat last, ours | repeat last, published |\n|--:|--:|--:|--:|")
+    for horizon in horizons:
+        data = EconomicsData(path=str(EXCHANGE), frequency="daily", split="fractions", horizon=horizon, stride=1,
+                             history=128, window=96, draws=1500, seasons="none")  # fmt: skip
+        fit = replace(recipe.fit, epochs=5, loss="mase", learning_rate=1e-4, batch_size=256)
+        run = recipe.with_(data=data, fit=fit, model=Model("nlinear", {}))
+        splits = load(data, 0)
+        panel = splits.test.around.panel
+        trained = [panel.series(i)[: int(0.7 * panel.lengths[i])] for i in range(len(panel))]
+        spread = np.array([part.std() for part in trained])[splits.test["series"]][:, None]
+        mean = engine.predict(fitted(run, splits), splits.test)[..., 0]
+        batch = splits.test.batch(np.arange(splits.test.size))
+        errors = [np.mean(((f - batch["target"]) / spread) ** 2) for f in (mean, batch["history"][:, -1:])]
+        print(f"| {horizon} | {errors[0]:.4f} | {errors[1]:.4f} | {REPEAT_LAST[horizon]:.4f} |", flush=True)
+
+
+def speed() -> None:
+    """Seconds of all baselines over M3, and of `nbeats` for 100,000 series of 60 values."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    start = time.process_time()
+    for kind in FREQUENCIES["m3"]:
+        splits = load(EconomicsData(frequency=kind), 0)
+        batch = splits.test.batch(np.arange(splits.test.size))
+        statistical(BASELINES, batch["history"], splits.meta["horizon"], splits.meta["period"])
+    print(f"all {len(BASELINES)} baselines over M3's 3,003 series: {time.process_time() - start:.1f} s of CPU")
+    recipe = RECIPES["nbeats"]
+    splits = load(recipe.data, 0)
+    model = engine.prepare(recipe, DOMAIN.task, splits).model
+    history = np.random.default_rng(0).normal(size=(100_000, splits.meta["length"])).cumsum(1).astype("float32") + 100
+    history[:, :-60] = np.nan
+    call = tf.function(lambda x: model({"history": x}), autograph=False)
+    call(history[:2_000])
+    start, wall = time.process_time(), time.perf_counter()
+    for first in range(0, len(history), 2_000):
+        call(history[first : first + 2_000])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    seconds = time.process_time() - start, time.perf_counter() - wall
+    print(f"nbeats, 100,000 series of 60: {seconds[0]:.1f} s of CPU, {seconds[1]:.1f} s, {peak:.2f} GiB at most")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("m3", "tourism", "exchange", "speed"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--horizons", type=int, nargs="+", default=list(REPEAT_LAST))
+    flags = parser.parse_args()
+    if flags.what in FREQUENCIES:
+        competition(flags.what, flags.seeds, flags.keep)
+    elif flags.what == "exchange":
+        exchange(flags.horizons)
+    else:
+        speed()
+
+
+if __name__ == "__main__":
+    main()
