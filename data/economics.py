@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from data.economics_panel import Panel, check_lengths, constant, owner
 from data.economics_panel import panel as of_series
 from data.economics_sources import COMPETITIONS, from_file, named
-from data.economics_windows import Windows, drawn_rows, fixed_rows
+from data.economics_splits import boundaries, chosen, digest, divided
+from data.economics_windows import Windows, fixed_rows
 from data.errors import BadInput
 from data.splits import Rows, Splits
 
@@ -116,11 +116,12 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
         raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
     panel, dropped = without_constants(panel, options.constant, horizon)
     check_signs(panel, options.transform)
-    ends, rule = boundaries(panel, options, horizon)
-    length = options.history or int(min(panel.lengths.max() - horizon, LONGEST))
-    stride = options.stride or horizon
+    stride, length = options.stride or horizon, options.history or int(min(panel.lengths.max() - horizon, LONGEST))
+    ends, rule = boundaries(panel, options.split, horizon, horizon + (options.origins - 1) * stride)
     choosing = chosen(len(panel), options.val_share, seed)
-    rows = divided(panel, options, ends, choosing, (length, horizon, stride))
+    if not choosing.all():
+        rule += f", of {choosing.sum():,} of the {len(panel):,} series"
+    rows = divided(Windows(panel, length, horizon), ends, choosing, stride, options.draws, options.recent)
     facts = {
         "unit": "one forecast of one series",
         "frequency": panel.frequency.name,
@@ -175,63 +176,6 @@ def check_signs(panel: Panel, transform: str) -> None:
     if (wrong := np.flatnonzero(panel.values <= 0)).size:
         where = panel.place(*owner(panel, int(wrong[0])))
         raise BadInput("no logarithm", wanted="values above 0", got=panel.values[wrong[0]], where=where)
-
-
-def boundaries(panel: Panel, options: EconomicsData, horizon: int) -> tuple[np.ndarray, str]:
-    """Where training, validation and test end in each series, (3, series), and the rule in words."""
-    least, lengths = panel.frequency.period + 1, panel.lengths
-    if options.split == "fractions":
-        ends = np.stack([(0.7 * lengths).astype(int), lengths - (0.2 * lengths).astype(int), lengths])
-        check_lengths(panel, 10 * horizon, "a horizon in the tenth that is for validation")
-        return ends, "in time: the first 70 % of each series to learn from, 10 % to choose by, 20 % for test"
-    span = horizon + (options.origins - 1) * (options.stride or horizon)
-    test = max(panel.held, span)
-    check_lengths(panel, test + span + least, f"{test} for test, {span} for validation, a season and one before")
-    rule = (
-        f"{'official' if panel.held and options.origins == 1 else 'in time'}: the last {span} of each series for test"
-    )
-    return np.stack(
-        [lengths - test - span, lengths - test, lengths - test + span]
-    ), f"{rule}, {span} before to choose by"
-
-
-def chosen(series: int, share: float, seed: int) -> np.ndarray:
-    """Which series are judged to choose by, (series,) bool: at least one."""
-    order = np.random.default_rng([seed, series]).permutation(series)
-    return order < max(1, round(share * series))
-
-
-def divided(
-    panel: Panel, options: EconomicsData, ends: np.ndarray, choosing: np.ndarray, sizes: tuple[int, int, int]
-) -> dict[str, Rows]:
-    """The rows of the three parts; every value to be forecast lies in its own part, every history before it."""
-    length, horizon, stride = sizes
-    before, val, test = ends
-    train = np.where(choosing, before, val)
-    earliest = np.full(len(panel), panel.frequency.period + 1)
-    if options.recent:
-        earliest = np.maximum(earliest, train - options.recent * horizon)
-    windows = Windows(panel, length, horizon)
-    drawing = Windows(panel, length, horizon, earliest, train - horizon)
-    rows = drawn_rows(drawing, options.draws)
-    if not rows.size:
-        wanted = f"series of which {panel.frequency.period + 1} values and a horizon lie before validation"
-        raise BadInput(
-            "nothing to learn from", wanted=wanted, got=f"at most {train.max()} values", where=panel.place(0)
-        )
-    return {
-        "train": rows,
-        "val": fixed_rows(panel, windows, before, val - horizon, stride, np.flatnonzero(choosing)),
-        "test": fixed_rows(panel, windows, val, test - horizon, stride),
-    }
-
-
-def digest(panel: Panel, rows: Rows, ends: np.ndarray, part: str) -> str:
-    """Of everything that the rows of one part depend on."""
-    text = sha256(f"{part} {panel.digest()}".encode())
-    for array in (ends, rows["series"], rows["origin"]):
-        text.update(np.ascontiguousarray(array).tobytes())
-    return text.hexdigest()
 
 
 def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:

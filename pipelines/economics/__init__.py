@@ -9,7 +9,7 @@ from data.economics import EconomicsData, folds, labelled_rows, load
 from data.economics_requests import requests
 from data.errors import BadInput
 from data.splits import Splits
-from pipelines.domain import Domain
+from pipelines.domain import Domain, Verb
 from pipelines.economics.fit import EconomicsFit
 from pipelines.economics.recipes import RECIPES
 from pipelines.run import Run
@@ -54,4 +54,14 @@ DOMAIN = Domain(
     facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels"),
     fit=EconomicsFit,
     check=check,
+    verbs={
+        "explain": Verb(
+            "explain [MODEL] FILE [--out FOLDER] [--json]    level, trend and seasons of each forecast (nbeats)",
+            "pipelines.economics.explain",
+        ),
+        "describe": Verb(
+            "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",
+            "pipelines.describe.recipe",
+        ),
+    },
 )

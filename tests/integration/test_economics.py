@@ -16,6 +16,7 @@ from data.errors import BadInput
 from pipelines import engine, verbs
 from pipelines.economics import DOMAIN, check
 from pipelines.economics.baselines import baselines, smoothed
+from pipelines.economics.explain import taken_apart
 from pipelines.economics.fit import EconomicsFit
 from pipelines.economics.graph import LEVELS, parts
 from pipelines.economics.objective import objective
@@ -226,6 +227,18 @@ def test_scores_by_hand():
     assert scores["mase"] == pytest.approx(1.0)
     assert scores["rmsse"] == pytest.approx(np.sqrt(0.5) / 2)
     assert scores["owa"] == pytest.approx((1 + 1 / 2) / 2)
+
+
+def test_the_parts_of_a_forecast_add_up_to_the_networks_mean(small):
+    options = {**SMALL.options, "basis": "interpretable"}
+    splits = load(small.data, 0)
+    model = engine.prepare(small.with_(model=Model("nbeats", options)), TASK, splits).model
+    history = splits.test.batch(np.arange(splits.test.size))["history"]
+    whole = np.asarray(parts(model)({"history": history})["members"]).mean(1)
+    # a product of values is rounded in another order
+    np.testing.assert_allclose(sum(taken_apart(model, history).values()), whole, rtol=1e-4)
+    with pytest.raises(BadInput, match="have no parts"):
+        taken_apart(engine.prepare(small, TASK, splits).model, history)
 
 
 def test_ets_stands_in_where_it_cannot_be_fitted():
