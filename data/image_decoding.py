@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,6 +89,12 @@ def decode(pictures: Sequence[Encoded], shape: tuple[int, int, int] | None = Non
     kept = np.array([row for row, done in enumerate(filled) if isinstance(done, list)], np.int64)
     found = Counter(what for done in filled if isinstance(done, list) for what in done)
     return Decoded(pixels if len(kept) == len(pixels) else pixels[kept], kept, broken, dict(found))
+
+
+def resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(rows, any height, any width, channels) uint8 as squares, in the way of all pictures."""
+    shape = side, side, pixels.shape[-1]
+    return decode([partial(encode_png, picture) for picture in pixels], shape).pixels
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from data import folds as folding
 from data.duplicates import deduplicate
 from data.errors import BadInput
 from data.image_arrays import is_idx, read_idx, read_npz
+from data.image_decoding import resized
 from data.image_draws import Draws
 from data.image_files import Listed, listed_folder, listed_parts, listed_table, read_files
 from data.image_sets import digits, published
@@ -125,11 +126,11 @@ def _read(options: ImagesData) -> Source:
         wanted, got = "train beside it", ", ".join(given)
         raise BadInput("data: pictures to judge on and none to learn from", wanted=wanted, got=got)
     if not given and not options.path:
-        return _by_name(options.name or "digits", options.size)
+        return _sized(_by_name(options.name or "digits", options.size), options.size)
     if options.path.endswith(".npz"):
-        return read_npz(options.path)
+        return _sized(read_npz(options.path), options.size)
     if options.path and is_idx(options.path):
-        return read_idx(options.path)
+        return _sized(read_idx(options.path), options.size)
     columns = options.path_column, options.label_column
     listed = {part: _listed(place, columns) for part, place in given.items()} or listed_parts(options.path, columns)
     files = given or {"all": options.path}
@@ -148,6 +149,14 @@ def _by_name(name: str, side: int) -> Source:
     if name == "fashion_mnist" and is_idx(DEBIAN):
         return read_idx(DEBIAN)
     return published(name, side)
+
+
+def _sized(source: Source, side: int) -> Source:
+    """Pictures that come as arrays, in the size that is asked for."""
+    if not side or all(part.pixels.shape[1:3] == (side, side) for part in source.parts.values()):
+        return source
+    parts = {name: Part(resized(part.pixels, side), part.labels) for name, part in source.parts.items()}
+    return replace(source, parts=parts)
 
 
 def _check_sizes(source: Source) -> None:

@@ -264,6 +264,13 @@ def test_digits_are_split_in_the_order_of_the_file():
     np.testing.assert_array_equal(splits.test["label"], load_digits().target[898:])
 
 
+def test_pictures_that_come_as_arrays_take_the_size_that_is_asked_for():
+    plain, small = (load(ImagesData(size=size), 0) for size in (0, 4))
+    assert small.test["image"].shape == (899, 4, 4, 1)
+    # Of halving with antialiasing, which weighs neighbours beyond a pair too, the mean is about the same.
+    assert abs(small.test["image"].mean() - plain.test["image"].mean()) < 3
+
+
 def test_an_archive_of_jpegs_gives_the_pictures_of_its_bytes_and_says_that_it_is_lossy(tmp_path):
     blobs = [encoded(noise(16, 16, seed=seed), "JPEG") for seed in range(30)]
     offset = np.cumsum([0, *map(len, blobs)])
