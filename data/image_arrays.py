@@ -59,18 +59,12 @@ def read_idx(folder: str) -> Source:
         images, labels = (_idx(path, axes) for path, axes in zip(paths, (3, 1), strict=True))
         parts[part] = Part(images[..., None], labels)
         files |= {f"{part} images": str(paths[0]), f"{part} labels": str(paths[1])}
-    fashion = "fashion" in str(Path(folder).resolve()).lower()
-    about = {
-        "name": "fashion_mnist",
-        "source": "Zalando Research, Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)",
-        "licence": "MIT",
-    }
-    if not fashion:
-        about = {"name": Path(folder).name, "source": "the user's files", "licence": "not stated"}
     parts = _labelled(parts, folder)
-    classes = (
-        list(FASHION) if fashion else [str(i) for i in range(1 + max(int(p.labels.max()) for p in parts.values()))]
-    )
+    if "fashion" in str(Path(folder).resolve()).lower():
+        source = "Zalando Research, Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)"
+        return Source(parts, list(FASHION), {"name": "fashion_mnist", "source": source, "licence": "MIT"}, files)
+    classes = [str(label) for label in range(1 + max(int(part.labels.max()) for part in parts.values()))]
+    about = {"name": Path(folder).name, "source": "the user's files", "licence": "not stated"}
     return Source(parts, classes, about, files)
 
 

@@ -81,7 +81,7 @@ def listed_parts(path: str, columns: tuple[str, str]) -> dict[str, Listed]:
     if not place.is_dir():
         return {"all": listed_table(path, columns)}
     folders = {PARTS[f.name.lower()]: f for f in sorted(place.iterdir()) if f.is_dir() and f.name.lower() in PARTS}
-    if "train" in folders:
+    if "train" in folders and any(f.is_dir() for f in folders["train"].iterdir()):  # else a class of that name
         return {part: listed_folder(folders[part]) for part in ("train", "val", "test") if part in folders}
     return {"all": listed_folder(place)}
 

@@ -175,6 +175,11 @@ def test_given_parts_are_kept_and_what_is_missing_is_carved_from_train(folder, t
     assert named.meta["digest"] == whole.meta["digest"]
 
 
+def test_a_class_may_be_called_train(folder):
+    (folder / "cat").rename(folder / "train")
+    assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["dog", "train"]
+
+
 def test_a_table_names_pictures_seen_from_its_own_folder(folder):
     lines = [f"{p.relative_to(folder)},{p.parent.name}" for p in sorted(folder.rglob("*.png"))]
     (folder / "all.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
