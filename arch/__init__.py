@@ -41,6 +41,9 @@ BUILDERS: dict[str, str] = {
     "tcn": "arch.tcn",  # order with a long, exactly known memory
     "recurrent": "arch.recurrent",  # order: a state carried from left to right
     "transformer_encoder": "arch.transformer",  # any position may matter to any other
+    "regulatory_cnn": "arch.regulatory",  # locality: motifs, then which of them stand where
+    "conv_lstm": "arch.regulatory",  # motifs, then their order
+    "gated_branches": "arch.regulatory",  # locality at growing distances, one reading of it gating another
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
     "nbeats": "arch.forecast.nbeats",  # a future is a sum of parts, each explaining what the others left of the past
     "nhits": "arch.forecast.nhits",  # the same, from slow parts to fast ones

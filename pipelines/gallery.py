@@ -115,6 +115,12 @@ FAMILIES = (
         ("nbeats", "nhits", "dlinear", "nlinear", "seq2seq", "esrnn", "patchtst"),
     ),
     Family(
+        "Regulatory",
+        "Locality: motifs wherever they stand, then what their arrangement means.",
+        "y = dense(pool(f(sum_k w[k] x[p + k]))), or LSTM(pool(...)), or content + content' * sigmoid(gate)",
+        ("regulatory_cnn", "conv_lstm", "gated_branches"),
+    ),
+    Family(
         "Wide and deep",
         "Position itself has a meaning, beside local patterns.",
         "y = W [positional words of x, cnn(x)]",

@@ -9,9 +9,10 @@ from pipelines.run import Fit, Model, Run
 
 
 def _recipe(
-    name: str, builder: str, options: dict[str, Any], fit: Fit, source: str, result: str = ""
+    name: str, builder: str, options: dict[str, Any], fit: Fit, source: str, result: str = "", **further: Any
 ) -> tuple[str, Run]:
-    return name, Run("genomics", name, GenomicsData(), Model(builder, options), fit, source=source, result=result)
+    fields: dict[str, Any] = {"source": source, "result": result} | further
+    return name, Run("genomics", name, GenomicsData(), Model(builder, options), fit, **fields)
 
 
 RECIPES: dict[str, Run] = dict(
@@ -30,6 +31,37 @@ RECIPES: dict[str, Run] = dict(
             {},
             Fit(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
             "Zeng et al. 2016, Convolutional neural network architectures for predicting DNA-protein binding",
+        ),
+        _recipe(
+            "basset",
+            "regulatory_cnn",
+            {
+                **{"widths": (300, 200, 200), "kernel_size": (19, 11, 7), "pool_size": (3, 4, 4)},
+                **{"dense": (1000, 1000), "dropout": 0.3},
+            },
+            Fit(epochs=30, batch_size=128, learning_rate=1e-3, weight_decay=1e-2),
+            "Kelley, Snoek and Rinn 2016, Basset: learning the regulatory code of the accessible genome",
+        ),
+        _recipe(
+            "deepstarr",
+            "regulatory_cnn",
+            {},
+            Fit(epochs=30, batch_size=128, learning_rate=2e-3, optimizer="adam", patience=10),
+            "de Almeida et al. 2022, DeepSTARR predicts enhancer activity from DNA sequence",
+        ),
+        _recipe(
+            "danq",
+            "conv_lstm",
+            {},
+            Fit(epochs=20, batch_size=100, learning_rate=1e-3, clip_norm=1.0),
+            "Quang and Xie 2016, DanQ: a hybrid convolutional and recurrent deep neural network",
+        ),
+        _recipe(
+            "gated_branches",
+            "gated_branches",
+            {},
+            Fit(epochs=30, batch_size=64, learning_rate=1e-3, weight_decay=1e-2),
+            "after Bo et al. 2025, Revisiting convolution architecture in the realm of DNA foundation models",
         ),
         _recipe(
             "resnet",
@@ -65,6 +97,15 @@ RECIPES: dict[str, Run] = dict(
             {},
             Fit(epochs=40, batch_size=64, learning_rate=1e-3, weight_decay=1e-2, warmup=0.2),
             "Vaswani et al. 2017, pre-norm as in Xiong et al. 2020",
+        ),
+        _recipe(
+            "ensemble",
+            "wide_deep",
+            {},
+            Fit(epochs=20, batch_size=64, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
+            "five wide and deep networks from different seeds, averaged: Lakshminarayanan et al. 2017",
+            seeds=5,
+            combine="mean",
         ),
     ]
 )
