@@ -16,13 +16,13 @@ class EconomicsFit(Fit):
     """How a forecaster is fitted.
 
     Attributes:
-        loss: what members learn to make small, smape, mase or mape; in_turn: each another one of the three.
+        loss: the measure that each member learns to make small.
         beside: statistical methods that forecast beside the network, in the trained model itself; as theta drift.
         share: of these methods in the answer, 0 to 1; the rest is the network's.
         intervals: what is calibrated on validation: errors alone, learnt quantiles, or a learnt normal deviation.
     """
 
-    loss: Literal["smape", "mase", "mape", "in_turn"] = "smape"
+    loss: Literal["smape", "mase", "mape"] = "smape"
     beside: tuple[str, ...] = ()
     share: float = 0.5
     intervals: Literal["conformal", "quantiles", "normal"] = "conformal"

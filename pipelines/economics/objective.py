@@ -30,16 +30,13 @@ def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Obj
     fit = fit_of(run)
     told = parts(model)({"history": batch["history"]}, training=training)
     members, target = told["members"], batch["target"][:, None]
-    size = ops.abs(target) + ops.zeros_like(members)
-    divisors = {
+    divisor = {
         # The forecast in the divisor is not learnt from: it would reward forecasts for being large.
-        "smape": (ops.stop_gradient(ops.abs(members)) + size) / 2,
-        "mase": batch["scale"][:, None, None] + ops.zeros_like(members),
-        "mape": size,
-    }
-    turns = tuple(divisors) if fit.loss == "in_turn" else (fit.loss,)
-    own = [divisors[turns[number % len(turns)]][:, number] for number in range(members.shape[1])]
-    losses = ops.mean(ops.abs(members - target) / ops.maximum(ops.stack(own, axis=1), TINY), axis=(1, 2))
+        "smape": (ops.stop_gradient(ops.abs(members)) + ops.abs(target)) / 2,
+        "mase": batch["scale"][:, None, None],
+        "mape": ops.abs(target),
+    }[fit.loss]
+    losses = ops.mean(ops.abs(members - target) / ops.maximum(divisor, TINY), axis=(1, 2))
     if "widths" in told:
         unit = ops.maximum(told["unit"], TINY)
         centre = ops.stop_gradient(ops.median(members, axis=1))

@@ -39,7 +39,7 @@ RECIPES: dict[str, Run] = dict(
             "ensemble",
             "nbeats",
             {"blocks": 2, "width": 64, "depth": 2, "members": 24},
-            _fit(beside=BESIDE, loss="in_turn"),
+            _fit(beside=BESIDE),
             "the median of small N-BEATS (Oreshkin et al. 2020), averaged with that of four statistical methods",
         ),
         _recipe(
