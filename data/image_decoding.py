@@ -69,10 +69,14 @@ def decode(pictures: Sequence[Encoded], shape: tuple[int, int, int] | None = Non
         pictures: each gives its bytes when called.
         shape: (height, width, channels) of all; None chooses them.
         side: where they are chosen, height and width; 0 keeps the size that all have, if it is small, else 64.
+
+    Raises:
+        BadInput: they do not fit into memory.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         headers = list(pool.map(_header, pictures))
         shape = shape or _common([h for h in headers if isinstance(h, tuple)], side)
+        _require_memory(len(pictures), shape)
         pixels = np.zeros((len(pictures), *shape), np.uint8)
 
         def fill(row: int) -> str | list[str]:
@@ -89,6 +93,17 @@ def decode(pictures: Sequence[Encoded], shape: tuple[int, int, int] | None = Non
     kept = np.array([row for row, done in enumerate(filled) if isinstance(done, list)], np.int64)
     found = Counter(what for done in filled if isinstance(done, list) for what in done)
     return Decoded(pixels if len(kept) == len(pixels) else pixels[kept], kept, broken, dict(found))
+
+
+def _require_memory(rows: int, shape: tuple[int, int, int]) -> None:
+    """Refuse what would have the process killed."""
+    import psutil
+
+    needed, free = rows * shape[0] * shape[1] * shape[2], psutil.virtual_memory().available
+    if needed > free:
+        what = f"{rows:,} pictures of {shape[0]} x {shape[1]} do not fit into memory"
+        wanted = f"--data.size {int((free / needed) ** 0.5 * shape[0])} or less"
+        raise BadInput(what, wanted=wanted, got=f"{needed / 2**30:,.1f} GiB, of which {free / 2**30:,.1f} are free")
 
 
 def resized(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -278,17 +278,17 @@ def model_and_file(words: Sequence[str]) -> tuple[str, str]:
     """(MODEL, FILE) from up to two words: a single word is the file unless it is the folder of a model or a URI."""
     if len(words) > 2:
         raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))
-    if len(words) == 1 and (is_uri(words[0]) or _holds_model(Path(words[0]))):
+    if len(words) == 1 and names_model(words[0]):
         return words[0], ""
     if len(words) == 2:
         return words[0], words[1]
     return "", words[0] if words else ""
 
 
-def _holds_model(place: Path) -> bool:
-    """Whether it is a folder with an export, and not one of data."""
+def names_model(word: str) -> bool:
+    """Whether it is a URI or a folder with an export, and not one of data."""
     with contextlib.suppress(ExportError):
-        return place.is_dir() and bool(find(place))
+        return is_uri(word) or bool(find(Path(word)))
     return False
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import BadInput
+from pipelines.cli import names_model
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
 from pipelines.images.trained import open_trained, pictures
-from pipelines.serve.folder import is_uri
 
 MOST = 64  # pictures that are explained at once
 
@@ -41,7 +41,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     """
     words, rest = positional(arguments)
     flags = parse(ExplainFlags, rest, program, "Explain pictures.")
-    model = words.pop(0) if words and (is_uri(words[0]) or (len(words) > 1 and Path(words[0]).is_dir())) else ""
+    model = words.pop(0) if words and names_model(words[0]) else ""
     if not words:
         wanted = "explain [MODEL] PICTURE_OR_FOLDER ..."
         raise BadInput("explain: no picture", wanted=wanted, got=" ".join(arguments) or "nothing")

@@ -143,6 +143,14 @@ def test_a_broken_picture_is_left_out_and_told(data, why):
     np.testing.assert_array_equal(found.pixels, [good, good])
 
 
+def test_more_pictures_than_memory_holds_are_refused_with_the_size_that_would_fit(monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 3 * 16 * 16 * 3})())
+    with pytest.raises(BadInput, match=r"3 pictures of 32 x 32 do not fit into memory; wanted --data.size 16 or less"):
+        decoded(*[encode_png(noise())] * 3, side=32)
+
+
 # Folders and tables
 
 
