@@ -17,6 +17,7 @@ from pipelines.exit_codes import DONE, FAILED
 from pipelines.flags import parse, with_command
 from pipelines.gallery import gallery
 from pipelines.options import describe_builder
+from pipelines.summary import summary
 
 PROGRAM = "python -m pipelines"
 USAGE = f"""usage: {PROGRAM} VERB [...]
@@ -24,6 +25,7 @@ USAGE = f"""usage: {PROGRAM} VERB [...]
   list              domains, recipes, architectures and published variants
   describe NAME     an architecture or a published variant, or two of them: parameters, multiply-adds, memory, laws
   gallery           one page of all families with their equations, and their figures beside the published ones
+  summary RUN       a run on one page of HTML: scores beside the baselines, figures, data, how it was made
   models            registered models and their champions
   doctor            mark runs whose process is gone as killed
   sync              mirror to MLflow what it has not got yet
@@ -137,6 +139,7 @@ VERBS = {
     "list": list_all,
     "describe": describe,
     "gallery": gallery,
+    "summary": summary,
     "models": models,
     "doctor": doctor,
     "sync": sync,

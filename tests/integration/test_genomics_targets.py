@@ -1,12 +1,16 @@
 """Sets of labels, values, FASTA and intervals: from the user's files to answers of the served function."""
 
 import csv
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data.errors import BadInput
 from pipelines.domain import domain
+from pipelines.summary import summary
 from pipelines.verbs import Served, evaluate, find, predict
 
 from .conftest import small_run, train_in_process
@@ -64,6 +68,12 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
     values = np.array([[float(row["label"]), float(row["value"])] for row in rows])
     assert np.corrcoef(values.T)[0, 1] > 0.7
     assert abs(values[:, 1].mean() - values[:, 0].mean()) < 20
+    page = Path(summary([result["run_dir"], "--json"], "summary")["page"]).read_text()
+    for word in ("kmer_regression", "LOSES to kmer_regression", "a.csv", "src='data:image/png", "fit.epochs"):
+        assert word in page
+    assert not re.search("(src|href)='http", page)  # nothing is fetched
+    with pytest.raises(BadInput, match="summary: no run"):
+        summary([str(tmp_path)], "summary")
     told = evaluate(domain("genomics"), result["run_dir"], "", json=True)["scores"]["test"]
     assert told["rmse"] == pytest.approx(result["scores"]["test"]["rmse"], rel=1e-4)
 
