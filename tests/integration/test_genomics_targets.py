@@ -69,7 +69,7 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
     assert np.corrcoef(values.T)[0, 1] > 0.7
     assert abs(values[:, 1].mean() - values[:, 0].mean()) < 20
     page = Path(summary([result["run_dir"], "--json"], "summary")["page"]).read_text()
-    for word in ("kmer_regression", "LOSES to kmer_regression", "a.csv", "src='data:image/png", "fit.epochs"):
+    for word in ("kmer_regression", "on test: r2", "a.csv", "src='data:image/png", "fit.epochs"):
         assert word in page
     assert not re.search("(src|href)='http", page)  # nothing is fetched
     with pytest.raises(BadInput, match="summary: no run"):
