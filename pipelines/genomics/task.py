@@ -20,6 +20,7 @@ from data.splits import Rows
 from pipelines import plots
 from pipelines.classify import binary_cross_entropy, cross_entropy, equal_weights, probabilities, squared_error
 from pipelines.genomics import baselines
+from pipelines.genomics.strata import accuracy_by_content
 from pipelines.measures import classification, multi_label, regression
 from pipelines.run import Run
 from pipelines.task import Meta, Scores, Serving, Task
@@ -57,7 +58,9 @@ def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Score
 
 def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
     """Figures of the test rows."""
-    return plots.classifier(rows["label"], outputs["probabilities"], meta["classes"], folder)
+    drawn = plots.classifier(rows["label"], outputs["probabilities"], meta["classes"], folder)
+    correct = outputs["probabilities"].argmax(1) == rows["label"]
+    return [*drawn, accuracy_by_content(correct, rows["sequence"], folder / "accuracy_by_content.png")]
 
 
 Answer = Callable[[Any, Meta], dict[str, Any]]

@@ -7,6 +7,7 @@ from data.errors import BadInput
 from data.genome import Genome
 from data.planted import MOTIFS, plant
 from data.variants import Variant, haplotypes, read_variants, why_not
+from pipelines.genomics.strata import _interval
 from pipelines.genomics.variants import class_odds, label_odds
 
 CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
@@ -98,3 +99,10 @@ def test_planted_intervals_and_changes_are_what_they_say(tmp_path):
             assert not any(motif in after for motif in both)
     again = plant(tmp_path / "again", chromosomes=2, intervals=12, width=60, changes=20)
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(made, again, strict=True))
+
+
+def test_intervals_of_shares_are_wilsons():
+    low, high = _interval(8, 10)
+    assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert _interval(0, 5)[0] == pytest.approx(0)
+    assert _interval(5, 5)[1] == pytest.approx(1)
