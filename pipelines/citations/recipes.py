@@ -31,7 +31,7 @@ def _fit(**changes: Any) -> CitationsFit:
 
 
 GRAND = {"widths": (32,), "order": 8, "drop_node": 0.5, "input_dropout": 0.5, "dropout": 0.5}
-GRAND_FIT = _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5)
+GRAND_FIT = _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5, keep="best_in_both")
 
 RECIPES: dict[str, Run] = dict(
     [

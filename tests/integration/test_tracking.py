@@ -74,8 +74,8 @@ def test_final_measures_and_baselines_are_logged_once(client, logged, trained):
 
 def test_figures_and_the_keras_file_are_artifacts(client, logged):
     assert names_below(client, logged.info.run_id) == [
-        "keras/model.keras", "plots/accuracy_by_content.png", "plots/confusion.png", "plots/learning_curves.png", "plots/reliability.png",
-        "plots/roc_and_pr.png",
+        "keras/model.keras", "plots/accuracy_by_content.png", "plots/confusion.png", "plots/learning_curves.png",
+        "plots/reliability.png", "plots/roc_and_pr.png",
     ]  # fmt: skip
 
 

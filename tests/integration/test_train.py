@@ -65,7 +65,8 @@ def test_the_figures_are_written_and_are_not_blank(trained):
     from matplotlib.image import imread
 
     drawn = sorted(p.name for p in (trained.folder / "plots").iterdir())
-    assert drawn == ["accuracy_by_content.png", "confusion.png", "learning_curves.png", "reliability.png", "roc_and_pr.png"]
+    names = ("accuracy_by_content", "confusion", "learning_curves", "reliability", "roc_and_pr")
+    assert drawn == [f"{name}.png" for name in names]
     for name in drawn:
         image = imread(trained.folder / "plots" / name)[..., :3]
         assert (image.min(-1) < 0.9).mean() > 0.01, f"{name} is blank"
