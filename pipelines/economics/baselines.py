@@ -67,7 +67,11 @@ def naive2_of(rows: Rows, batch: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def smoothed(history: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
     """Additive Holt-Winters with a damped trend, of statsmodels; where it fails, what is given instead."""
-    return np.stack([_ets(row[np.isfinite(row)], other, period) for row, other in zip(history, instead, strict=True)])
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # beside TensorFlow's threads, those of the linear algebra only wait for each other
+        found = [_ets(row[np.isfinite(row)], other, period) for row, other in zip(history, instead, strict=True)]
+    return np.stack(found)
 
 
 def _ets(values: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:

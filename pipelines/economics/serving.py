@@ -59,7 +59,7 @@ def checks(history: Any, meta: Meta) -> list[Any]:
 
 
 def _right_frequency(frequency: Any, period: int) -> Any:
-    return _refuse((frequency == period)[:, None], f"another frequency than the model's; wanted {period}")
+    return _refuse((frequency == period)[:, None], f"another frequency than that of the model; wanted {period}")
 
 
 def _refuse(right: Any, what: str) -> Any:
