@@ -41,6 +41,7 @@ RECIPES: dict[str, Run] = dict(
             {"blocks": 2, "width": 64, "depth": 2, "members": 24},
             _fit(beside=BESIDE),
             "the median of small N-BEATS (Oreshkin et al. 2020), averaged with that of four statistical methods",
+            result="M3: sMAPE 12.37 over all points (sd 0.004, 3 seeds); Theta in the same table 13.08",
         ),
         _recipe(
             "nbeats",
