@@ -70,13 +70,21 @@ RESNET18 = {"blocks": (2, 2, 2, 2), "width": 64}
 
 RECIPES: dict[str, Run] = dict(
     [
-        _recipe("fast", "whitened_cnn", {}, _fast(), JORDAN),
+        _recipe(
+            "fast",
+            "whitened_cnn",
+            {},
+            _fast(),
+            JORDAN,
+            result="digits, seeds 0 to 3: test accuracy 98.72 % (sd 0.28), support-vector machine 96.35",
+        ),
         _recipe(
             "fast_grey",
             "whitened_cnn",
             {"widths": (32, 48, 56), "stem_pool": 1},
             _fast(epochs=30, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
             JORDAN,
+            result="Fashion-MNIST, 18 epochs, one seed: test accuracy 93.9 %; MNIST, 12 epochs, turned and zoomed: 99.68",
         ),
         _recipe(
             "fast_colour",
