@@ -34,7 +34,7 @@ FAMILIES = (
         "Convolutional",
         "Locality: what is near belongs together, and means the same wherever it stands.",
         "y[p] = f(b + sum_k w[k] x[p + k])",
-        ("cnn", "lenet", "alexnet", "vgg", "dilated_cnn"),
+        ("cnn", "lenet", "alexnet", "vgg", "dilated_cnn", "whitened_cnn"),
     ),
     Family(
         "Untied",
