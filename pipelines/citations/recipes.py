@@ -31,7 +31,7 @@ def _fit(**changes: Any) -> CitationsFit:
 
 
 GRAND = {"widths": (32,), "order": 8, "drop_node": 0.5, "input_dropout": 0.5, "dropout": 0.5}
-GRAND_FIT = _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5, keep="best_in_both")
+GRAND_FIT = _fit(epochs=1000, l2=5e-4, patience=200, passes=4, consistency=1.0, temperature=0.5)
 
 RECIPES: dict[str, Run] = dict(
     [
@@ -53,7 +53,7 @@ RECIPES: dict[str, Run] = dict(
             "gat",
             "gat",
             {"widths": (8,), "heads": 8, "dropout": 0.6},
-            _fit(epochs=1000, learning_rate=5e-3, l2=5e-4, patience=100, keep="best_in_both"),
+            _fit(epochs=1000, learning_rate=5e-3, l2=5e-4, patience=100),
             "Velickovic et al. 2018, Graph attention networks",
         ),
         _recipe(
