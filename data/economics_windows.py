@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.economics_panel import Panel
+from data.mixing import GOLDEN, mixed
 from data.splits import Rows
-
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 class Windows:
@@ -79,22 +78,11 @@ def seasonal_errors(panel: Panel) -> np.ndarray:
 
 
 def drawn(series: np.ndarray, slot: np.ndarray, seed: int, epoch: int, spread: np.ndarray) -> np.ndarray:
-    """Whole numbers below `spread` that look random and depend on nothing but the arguments.
-
-    Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), over the arguments one after the other.
-    """
+    """Whole numbers below `spread` that look random and depend on nothing but the arguments, one after the other."""
     state = np.zeros(len(series), np.uint64)
-    with np.errstate(over="ignore"):
-        for part in (np.int64(seed), np.int64(epoch), series, slot):
-            state = _mixed(state ^ np.asarray(part).astype(np.uint64))
+    for part in (np.int64(seed), np.int64(epoch), series, slot):
+        state = mixed((state ^ np.asarray(part).astype(np.uint64)) + GOLDEN)
     return (state >> np.uint64(11)).astype(np.int64) % spread
-
-
-def _mixed(state: np.ndarray) -> np.ndarray:
-    state = state + _MIX[0]
-    state = (state ^ (state >> np.uint64(30))) * _MIX[1]
-    state = (state ^ (state >> np.uint64(27))) * _MIX[2]
-    return state ^ (state >> np.uint64(31))
 
 
 def fixed_rows(

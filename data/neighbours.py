@@ -14,9 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden section, the step of SplitMix64
-_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+from data.mixing import GOLDEN, mixed
 
 
 @dataclass(frozen=True)
@@ -193,24 +191,15 @@ def _different(nodes: np.ndarray, sizes: np.ndarray, count: int, stream: int) ->
 
 def _uniform(nodes: np.ndarray, count: int, stream: int) -> np.ndarray:
     """Numbers of 32 bits, `count` for each node, from SplitMix64 started at the node. (count, nodes) uint64."""
-    states = _mixed(nodes.astype(np.uint64) * _GOLDEN + np.uint64(stream))
-    steps = np.arange(1, -(-count // 2) + 1, dtype=np.uint64) * _GOLDEN
-    words = _mixed(states + steps[:, None])
+    states = mixed(nodes.astype(np.uint64) * GOLDEN + np.uint64(stream))
+    steps = np.arange(1, -(-count // 2) + 1, dtype=np.uint64) * GOLDEN
+    words = mixed(states + steps[:, None])
     return np.concatenate([words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)])[:count]
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """SplitMix64's mixing (Steele, Lea and Flood 2014), in place: every bit depends on every bit."""
-    for shift, factor in zip(_SHIFTS, _MIX, strict=False):
-        values ^= values >> shift
-        values *= factor
-    values ^= values >> _SHIFTS[2]
-    return values
 
 
 def _stream(*numbers: int) -> int:
     """One number of 64 bits out of several."""
     state = np.zeros(1, np.uint64)
     for number in numbers:
-        state = _mixed((state ^ np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64)) + _GOLDEN)
+        state = mixed((state ^ np.array([number & 0xFFFFFFFFFFFFFFFF], np.uint64)) + GOLDEN)
     return int(state[0])

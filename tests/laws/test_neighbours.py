@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from data.blockmodel import block_model
 from data.graphs import arrange, graph
-from data.neighbours import _GOLDEN, Neighbours, Sample, _mixed, chunks, sample
+from data.mixing import GOLDEN, mixed
+from data.neighbours import Neighbours, Sample, chunks, sample
 
 
 def random_graph(nodes: int, citations: int, seed: int) -> np.ndarray:
@@ -133,8 +134,8 @@ def test_every_set_of_neighbours_is_as_likely_as_any_other() -> None:
 
 def test_the_hash_is_splitmix64() -> None:
     # The first numbers of the generator started at 0, as its authors' program prints them.
-    states = np.arange(1, 4, dtype=np.uint64) * _GOLDEN
-    assert [hex(value) for value in _mixed(states).tolist()] == [
+    states = np.arange(1, 4, dtype=np.uint64) * GOLDEN
+    assert [hex(value) for value in mixed(states).tolist()] == [
         "0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4", "0x6c45d188009454f",
     ]  # fmt: skip
 
