@@ -16,6 +16,7 @@ from data.citation_sources import table_in
 from data.citations import CitationsData, for_serving, read_graph
 from data.errors import BadInput
 from data.features import Features
+from data.given import options_of
 from data.graph_inputs import whole
 from data.graphs import UNKNOWN, Graph
 from data.papers import parse_words, read_columns
@@ -69,7 +70,7 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
 
 def _sendable(papers: str, metadata: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
     """The user's graph, and the arrays of it that a client would send."""
-    known, options = _graph(papers, metadata), _options(metadata)
+    known, options = _graph(papers, metadata), options_of(CitationsData, metadata)
     laplacian = options.positions if options.position_kind == "laplacian" else 0
     places = positions(known.edges, known.nodes, laplacian, "laplacian")
     return known, {
@@ -96,17 +97,13 @@ def _papers_of(path: str) -> str:
     return table_in(Path(path), "papers") if Path(path).is_dir() else path
 
 
-def _options(metadata: Mapping[str, Any]) -> CitationsData:
-    stored: dict[str, Any] = metadata["run"]["data"]
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    return CitationsData(**values)
-
-
 def _graph(papers: str, metadata: Mapping[str, Any]) -> Graph:
     """The user's graph, put in order as the training graph was, with as many features."""
     facts = metadata["data"]
     citations = table_in(Path(papers).parent, "citations")
-    options = replace(_options(metadata), path="", name="", papers=papers, citations=citations, words=facts["words"])
+    options = replace(
+        options_of(CitationsData, metadata), path="", name="", papers=papers, citations=citations, words=facts["words"]
+    )
     known, _ = read_graph(options, 0)
     form = "columns" if isinstance(known.features, np.ndarray) else "words"
     if form != facts["form"] or known.features.shape[1] != facts["words"]:
@@ -150,7 +147,9 @@ def _new_papers(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table,
 def _ids(metadata: Mapping[str, Any]) -> set[str]:
     """Ids of the training graph, read again from its own files."""
     run = metadata["run"]
-    known, _ = read_graph(_options(metadata), run["split_seed"] if run["split_seed"] >= 0 else run["seed"])
+    known, _ = read_graph(
+        options_of(CitationsData, metadata), run["split_seed"] if run["split_seed"] >= 0 else run["seed"]
+    )
     return set(known.ids.astype(str).tolist())
 
 

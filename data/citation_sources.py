@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.archives import read_archive
 from data.blockmodel import block_model
 from data.errors import BadInput
+from data.given import digest_of_file
 from data.graphs import Source
 from data.papers import read_papers
 from data.planetoid import KEYS, names_in, read_planetoid
@@ -125,10 +125,5 @@ def _about(name: str, files: dict[str, str]) -> dict[str, Any]:
     source, licence = PUBLISHED.get(name, ("the user's files", "not stated"))
     # Where the package lies is no fact of the data.
     named = {key: os.path.basename(file) if Path(file).parent == EMBEDDED else file for key, file in files.items()}
-    hashes = {key: _sha256(file) for key, file in files.items()}
+    hashes = {key: digest_of_file(file) for key, file in files.items()}
     return {"name": name, "source": source, "licence": licence, "files": named, "sha256": hashes}
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -9,11 +9,10 @@ import numpy as np
 
 from data import folds as folding
 from data.errors import BadInput
+from data.given import PARTS
 from data.kmers import kmer_groups
 from data.splits import Rows
 from data.targets import strata
-
-PARTS = ("train", "val", "test")
 
 
 class Rule(NamedTuple):
@@ -60,18 +59,11 @@ def divide(parts: Mapping[str, Rows], places: np.ndarray, rule: Rule) -> tuple[d
 
 
 def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[dict[str, np.ndarray], str]:
-    if not all(share > 0 for share in shares.values()) or sum(shares.values()) >= 1:
-        wanted = "each above 0, together below 1"
-        raise BadInput("data: fractions do not leave three parts", wanted=wanted, got=dict(shares))
-    kinds = strata(whole["label"])
-    words = ", ".join(f"{part} {share:g}" for part, share in shares.items())
+    groups = kmer_groups(whole["sequence"], rule.shared_kmers) if rule.shared_kmers else None
+    pieces, told = folding.carved(strata(whole["label"]), shares, seed=rule.seed, groups=groups)
     if rule.shared_kmers:
-        groups = kmer_groups(whole["sequence"], rule.shared_kmers)
-        pieces = folding.grouped_split(kinds, groups, shares, seed=rule.seed)
-        words += f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
-    else:
-        pieces = folding.stratified_split(kinds, shares, seed=rule.seed)
-    return _named(pieces), f"random, stratified by class, seed {rule.seed}, held out: {words}"
+        told += f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
+    return pieces, told
 
 
 def _by_chromosome(places: np.ndarray, chromosomes: Mapping[str, Sequence[str]]) -> tuple[dict[str, np.ndarray], str]:
@@ -93,7 +85,3 @@ def _by_chromosome(places: np.ndarray, chromosomes: Mapping[str, Sequence[str]])
     rest = np.setdiff1d(np.arange(len(places)), np.concatenate(list(held.values())))
     told = ", ".join(f"{part} {' '.join(names)}" for part, names in chromosomes.items())
     return {"train": rest, **held}, f"by chromosome, held out: {told}"
-
-
-def _named(pieces: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {"train" if part == "rest" else part: rows for part, rows in pieces.items()}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.economics_frequencies import FREQUENCIES, Frequency, days_of, frequency, guess, periods
+from data.economics_frequencies import FREQUENCIES, Frequency, date, days_of, frequency, guess, periods
 from data.economics_panel import Panel, panel
 from data.errors import BadInput
+from data.given import digest_of_file
 from data.tables import Table, read_table
 
 COMPETITIONS = {"m1": "M1", "m3": "M3", "tourism": "Tourism"}
@@ -96,7 +96,7 @@ def from_file(path: str, kind: str) -> tuple[Panel, dict[str, Any]]:
         wanted = "unique_id,ds,y; or ds and a column for each series; or numbers alone"
         raise BadInput("no table of series", wanted=wanted, got=", ".join(header)[:80], where=path)
     about = {"name": Path(path).name, "source": path, "licence": "the user's own", "files": {"path": path}}
-    return found, {**about, "sha256": {path: sha256(Path(path).read_bytes()).hexdigest()}}
+    return found, {**about, "sha256": {path: digest_of_file(path)}}
 
 
 def read_series_table(path: str) -> Table:
@@ -244,7 +244,5 @@ def _check_times(times: np.ndarray, of: Frequency, place: Callable[[int], str]) 
 
 
 def _missing(times: np.ndarray, k: int, of: Frequency) -> list[str]:
-    from data.economics_frequencies import date
-
     gone = range(int(times[k - 1]) + 1, int(times[k]))
     return [date(t, of) for t in gone[:5]] + (["..."] if len(gone) > 5 else [])

@@ -72,6 +72,34 @@ def grouped_split(
     return {**found, "rest": left}
 
 
+def carved(
+    labels: np.ndarray, shares: Mapping[str, float], *, seed: int, groups: np.ndarray | None = None
+) -> tuple[dict[str, np.ndarray], str]:
+    """Random parts, and the rest to learn from.
+
+    Args:
+        labels: (rows,) class indices, whose shares the parts keep.
+        shares: part -> fraction of the rows.
+        seed: same seed, same parts.
+        groups: (rows,) numbers; rows of one group stand in one part. None: every row is its own group.
+
+    Returns:
+        part -> indices, what is left under `train`, and the rule in words.
+
+    Raises:
+        BadInput: fractions that do not leave something for every part.
+    """
+    if not all(share > 0 for share in shares.values()) or sum(shares.values()) >= 1:
+        wanted = "each above 0, together below 1"
+        raise BadInput("data: fractions do not leave three parts", wanted=wanted, got=dict(shares))
+    if groups is None:
+        pieces = stratified_split(labels, shares, seed=seed)
+    else:
+        pieces = grouped_split(labels, groups, shares, seed=seed)
+    held = ", ".join(f"{part} {share:g}" for part, share in shares.items())
+    return {"train": pieces.pop("rest"), **pieces}, f"random, stratified by class, seed {seed}, held out: {held}"
+
+
 def _counts(rows: int, fractions: list[float]) -> list[int]:
     if rows <= len(fractions):
         return [0] * len(fractions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from data.dna_files import Form, pieces
 from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
 from data.errors import BadInput
+from data.given import digest_of_file, given_parts, options_of
 from data.kmers import kmer_groups
 from data.labelled import Labelled, read_labelled
 from data.sequences import content_ids, encode
@@ -170,7 +171,7 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     Raises:
         BadInput: with file, line and column.
     """
-    options, facts = _options(metadata), metadata["data"]
+    options, facts = options_of(GenomicsData, metadata), metadata["data"]
     for piece in pieces(path, options.form, labelled=False):
         place = piece.place(options.sequence_column)
         encode(piece.sequences, shortest=facts["shortest"], longest=facts["length"], place=place)
@@ -183,16 +184,10 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     Raises:
         BadInput: with file, line and column; a label that the model does not know.
     """
-    options, facts = _options(metadata), metadata["data"]
+    options, facts = options_of(GenomicsData, metadata), metadata["data"]
     file = read_labelled(path, options.form, shortest=facts["shortest"], longest=facts["length"])
     labels = column_of(options.target, file.labels, metadata["classes"], file.place)
     return Rows({"sequence": file.sequences, "label": labels})
-
-
-def _options(metadata: Mapping[str, Any]) -> GenomicsData:
-    stored: dict[str, Any] = metadata["run"]["data"]
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    return GenomicsData(**values)
 
 
 def _whole(splits: Splits) -> Rows:
@@ -205,14 +200,7 @@ def _whole(splits: Splits) -> Rows:
 
 def _paths(options: GenomicsData) -> tuple[dict[str, str], dict[str, str]]:
     """The file of each part, and what is known of where they come from."""
-    given = {part: path for part in ("train", "val", "test") if (path := getattr(options, part))}
-    if sum(map(bool, (options.path, options.name, given))) > 1:
-        got = ", ".join([*filter(None, (options.path, options.name)), *given.values()])
-        raise BadInput("data: several sources", wanted="one of path, name, or train with val and test", got=got)
-    if given and "train" not in given:
-        raise BadInput(
-            "data: a file to judge on and none to learn from", wanted="train beside it", got=", ".join(given)
-        )
+    given = given_parts(options, "a file")
     if given or options.path:
         paths = given or {"all": options.path}
         name = Path(next(iter(paths.values()))).name
@@ -250,7 +238,7 @@ def _facts(paths: Mapping[str, str], files: Mapping[str, Labelled], classes: lis
         "unit": "one DNA sequence",
         # Where the package lies is no fact of the data.
         "files": {part: Path(path).name if Path(path).parent == EMBEDDED else path for part, path in paths.items()},
-        "sha256": {part: _digest_of_file(path) for part, path in paths.items()},
+        "sha256": {part: _digest(path) for part, path in paths.items()},
         "classes": classes,
         "length": int(lengths.max()),
         "shortest": int(lengths.max()) if lengths.min() == lengths.max() else 1,
@@ -268,13 +256,12 @@ def _facts_of_splits(parts: Mapping[str, Rows], classes: Sequence[str]) -> dict[
     }
 
 
-def _digest_of_file(path: str) -> str:
-    """Of a folder that of its files' names and contents."""
-    if Path(path).is_dir():
-        files = sorted(file for file in Path(path).iterdir() if file.is_file())
-        return sha256("".join(f"{file.name} {_digest_of_file(str(file))}\n" for file in files).encode()).hexdigest()
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+def _digest(path: str) -> str:
+    """Of a file; of a folder that of its files' names and contents."""
+    if not Path(path).is_dir():
+        return digest_of_file(path)
+    files = sorted(file for file in Path(path).iterdir() if file.is_file())
+    return sha256("".join(f"{file.name} {digest_of_file(str(file))}\n" for file in files).encode()).hexdigest()
 
 
 def _digest_of_rows(rows: Rows) -> str:

@@ -13,7 +13,7 @@ from data.errors import BadInput
 from data.image_decoding import Decoded, decode, refuse_broken
 from data.image_source import Part, Source
 from data.tables import Table, stream
-from data.targets import in_order
+from data.targets import column_of, names_of
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp")
 PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -45,9 +45,7 @@ def read_files(
             `corrupt` is "fail".
     """
     learnt = listed.get("all") or listed["train"]
-    classes = in_order(set(learnt.labels))
-    if len(classes) < 2:
-        raise BadInput("one class only", wanted="at least two", got=repr(classes[0]), where=learnt.places[0])
+    classes = names_of("class", np.array(learnt.labels), learnt.places.__getitem__)
     every = [path for part in listed.values() for path in part.paths]
     decoded = decode([path.read_bytes for path in every], side=side)
     told = broken(decoded, every)
@@ -58,7 +56,7 @@ def read_files(
     parts, start, place = {}, 0, np.cumsum(kept) - 1
     for name, part in listed.items():
         rows = start + np.flatnonzero(kept[start : start + len(part.paths)])
-        labels = class_indices(part, classes)[rows - start]
+        labels = indices_of(part, classes)[rows - start]
         _check_classes(labels, classes, name, part)
         parts[name] = Part(decoded.pixels[place[rows]], labels)
         start += len(part.paths)
@@ -145,18 +143,13 @@ def requested(path: str, column: str) -> Iterator[tuple[Table, list[Path]]]:
         yield Table(path, (column,), [[str(p)] for p in own], list(range(start + 1, start + 1 + len(own)))), own
 
 
-def class_indices(listed: Listed, classes: Sequence[str]) -> np.ndarray:
+def indices_of(listed: Listed, classes: Sequence[str]) -> np.ndarray:
     """(rows,) indices into classes.
 
     Raises:
         BadInput: a label that is none of them.
     """
-    index = {name: number for number, name in enumerate(classes)}
-    for label, place in zip(listed.labels, listed.places, strict=True):
-        if label not in index:
-            shown = ", ".join(classes[:10]) + (" ..." if len(classes) > 10 else "")
-            raise BadInput("label unseen in training", wanted=f"one of {shown}", got=repr(label), where=place)
-    return np.array([index[label] for label in listed.labels], np.int64)
+    return column_of("class", np.array(listed.labels), classes, listed.places.__getitem__)
 
 
 def pictures_below(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.errors import BadInput
 from data.image_decoding import Decoded, decode, encode_png
-from data.image_files import broken, class_indices, listed_folder, listed_table, requested
+from data.image_files import broken, indices_of, listed_folder, listed_table, requested
 from data.splits import Rows
 from data.tables import Table
 
@@ -24,12 +24,12 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     """
     columns = metadata["run"]["data"]["path_column"], metadata["run"]["data"]["label_column"]
     listed = listed_folder(Path(path)) if Path(path).is_dir() else listed_table(path, columns)
-    labels = class_indices(listed, metadata["classes"])
+    labels = indices_of(listed, metadata["classes"])
     decoded = decode([p.read_bytes for p in listed.paths], shape_of(metadata["data"]))
     warn(decoded, listed.paths)
     if not len(decoded.kept):
         raise BadInput("no readable picture", wanted="at least one", where=path)
-    return Rows({"image": decoded.pixels, "label": labels[decoded.kept].astype(np.int32)})
+    return Rows({"image": decoded.pixels, "label": labels[decoded.kept]})
 
 
 def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, dict[str, list[bytes]]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from data import folds as folding
 from data.duplicates import deduplicate
 from data.errors import BadInput
+from data.given import digest_of_file, given_parts
 from data.image_arrays import is_idx, read_idx, read_npz
 from data.image_decoding import resized
 from data.image_draws import Draws
@@ -91,7 +92,7 @@ def load(options: ImagesData, seed: int) -> Splits:
     meta = about | {
         "unit": "one picture",
         "files": dict(source.files),
-        "sha256": dict(source.digests) or {name: _digest_of_file(path) for name, path in source.files.items()},
+        "sha256": dict(source.digests) or {name: digest_of_file(path) for name, path in source.files.items()},
         "classes": source.classes,
         "mirror": _may_be_mirrored(options, source),
         "found": dict(source.found),
@@ -118,13 +119,7 @@ def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1) -> It
 
 def _read(options: ImagesData) -> Source:
     """The source that the options mean."""
-    given = {part: place for part in ("train", "val", "test") if (place := getattr(options, part))}
-    if sum(map(bool, (options.path, options.name, given))) > 1:
-        got = ", ".join([*filter(None, (options.path, options.name)), *given.values()])
-        raise BadInput("data: several sources", wanted="one of path, name, or train with val and test", got=got)
-    if given and "train" not in given:
-        wanted, got = "train beside it", ", ".join(given)
-        raise BadInput("data: pictures to judge on and none to learn from", wanted=wanted, got=got)
+    given = given_parts(options, "pictures")
     if not given and not options.path:
         return _sized(_by_name(options.name or "digits", options.size), options.size)
     if options.path.endswith(".npz"):
@@ -192,17 +187,13 @@ def _rows(pixels: np.ndarray, labels: np.ndarray, mirror: bool | None = None) ->
 def _divide(parts: dict[str, Rows], options: ImagesData, seed: int, given: str) -> tuple[dict[str, Rows], str]:
     """train, val and test: those given, and what is missing carved out of what there is to learn from."""
     fractions = {"val": options.val_fraction, "test": options.test_fraction}
-    carved = {part: fraction for part, fraction in fractions.items() if part not in parts}
-    if not all(fraction > 0 for fraction in carved.values()) or sum(carved.values()) >= 1:
-        raise BadInput("data: fractions do not leave three parts", wanted="each above 0, together below 1", got=carved)
-    if not carved:
+    missing = {part: fraction for part, fraction in fractions.items() if part not in parts}
+    if not missing:
         return parts, given
     whole = parts["all"] if "all" in parts else parts["train"]
-    indices = folding.stratified_split(whole["label"], carved, seed=seed)
-    pieces = {part: folding.subset(whole, indices[part]) for part in (*carved, "rest")}
-    words = ", ".join(f"{part} {fraction:g}" for part, fraction in carved.items())
-    rule = f"random, stratified by class, seed {seed}, held out: {words}"
-    return {**parts, **pieces, "train": pieces["rest"]}, rule if "all" in parts else f"{given}; {rule}"
+    pieces, rule = folding.carved(whole["label"], missing, seed=seed)
+    found = {part: folding.subset(whole, rows) for part, rows in pieces.items()}
+    return {**parts, **found}, rule if "all" in parts else f"{given}; {rule}"
 
 
 def _check_parts(parts: Mapping[str, Rows], classes: list[str], where: str) -> None:
@@ -234,11 +225,6 @@ def _splits(parts: Mapping[str, Rows], meta: Mapping[str, Any]) -> Splits:
         "digest": {part: _digest_of_rows(own) for part, own in rows.items()},
     }
     return Splits(**rows, meta={**meta, **facts})
-
-
-def _digest_of_file(path: str) -> str:
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def _digest_of_rows(rows: Rows) -> str:
