@@ -96,6 +96,10 @@ class Domain:
             return [(training, parts[training.fold]) for training in trainings]
         return [(t, loaded if t.splits_by == run.splits_by else self.load(t.data, t.splits_by)) for t in trainings]
 
+    def splits(self, run: Run) -> Splits:
+        """The rows of the first training that a run stands for, read from their source."""
+        return self.members(run, self.load(run.data, run.splits_by))[0][1]
+
     @property
     def task(self) -> Task:
         """The heavy half, for the domain's own data."""

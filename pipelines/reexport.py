@@ -59,7 +59,7 @@ def main(place: Path) -> None:
     run = read_run(place / "run.json", owner)
     task = owner.task_for(run)
     register_layers(task, run)
-    (_, splits), *_ = owner.members(run, owner.load(run.data, run.splits_by))
+    splits = owner.splits(run)
     model = keras.saving.load_model(place / "model.keras", compile=False)
     folder = Path(request["folder"])
     print(export(model, task, splits.meta, splits.test, folder, request["name"], request["told"]))

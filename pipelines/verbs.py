@@ -134,7 +134,7 @@ def find(domain: Domain, model: str) -> Export:
 def test_rows(domain: Domain, export: Export) -> Rows:
     """The rows that the run was judged on, read and split again, and seen to be the same."""
     run = run_of(export.metadata["run"], domain, str(export.folder))
-    (_, splits), *_ = domain.members(run, domain.load(run.data, run.splits_by))
+    splits = domain.splits(run)
     if splits.meta["digest"]["test"] != export.metadata["data"]["digest"]["test"]:
         raise BadInput(
             "the run's own test rows cannot be made again: its data has changed",

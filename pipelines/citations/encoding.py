@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.served_graph import numbered, refuse
 from pipelines.task import Meta
 
 HASHES = 2**62
@@ -31,12 +32,12 @@ def read_words(texts: Any, size: int) -> tuple[Any, Any]:
     tokens = tf.strings.split(texts)
     papers, tokens = tokens.value_rowids(), tokens.flat_values
     right = tf.strings.regex_full_match(tokens, WORD)
-    with tf.control_dependencies([refuse(right, papers, "not a word; wanted indices, as 118 125 or 118:0.5")]):
+    with tf.control_dependencies([_refuse(right, papers, "not a word; wanted indices, as 118 125 or 118:0.5")]):
         pairs = tf.strings.split(tokens, ":").to_tensor(default_value="1", shape=[None, 2])
     words = tf.strings.to_number(pairs[:, 0], tf.int64)
-    known = refuse(words < size, papers, f"a word that the model does not know; wanted 0 to {size - 1}", words)
+    known = _refuse(words < size, papers, f"a word that the model does not know; wanted 0 to {size - 1}", words)
     values = tf.strings.to_number(pairs[:, 1], tf.float32)
-    finite = refuse(tf.math.is_finite(values), papers, "a value that is no finite number")
+    finite = _refuse(tf.math.is_finite(values), papers, "a value that is no finite number")
     with tf.control_dependencies([known, finite]):
         return _summed(papers * size + words, values, size)
 
@@ -64,7 +65,7 @@ def read_edges(edges: Any, papers: Any, meta: Meta) -> Any:
     rows = tf.range(tf.shape(edges)[0], dtype=tf.int64)
     worst = tf.where(edges[:, 0] < 0, edges[:, 0], tf.where(edges[:, 0] >= papers, edges[:, 0], edges[:, 1]))
     what = "an unknown paper; wanted indices of the papers sent, from 0"
-    with tf.control_dependencies([refuse(~outside, rows, what, worst, kind="edge")]):
+    with tf.control_dependencies([_refuse(~outside, rows, what, worst, kind="edge")]):
         source, target = edges[:, 0], edges[:, 1]
     if meta["judge_by"] == "sampled":  # edges are the messages themselves
         return tf.cast(edges, tf.int32)
@@ -109,7 +110,7 @@ def finder(ids: np.ndarray) -> Callable[[Any], Any]:
         place = tf.minimum(tf.searchsorted(hashes, wanted), len(ids) - 1)
         right = tf.gather(hashes, place) == wanted
         what = "cites an unknown paper; wanted ids of the graph that was learnt from"
-        with tf.control_dependencies([refuse(right, tokens.value_rowids(), what)]):
+        with tf.control_dependencies([_refuse(right, tokens.value_rowids(), what)]):
             return tokens.with_flat_values(tf.gather(order, place))
 
     return find
@@ -161,15 +162,11 @@ def walk_positions(edges: Any, papers: Any, count: int) -> Any:
     return tf.reshape(blocks, [-1, count])[:papers]
 
 
-def refuse(right: Any, owners: Any, what: str, got: Any = None, kind: str = "paper") -> Any:
-    """Fail, naming the owner of the first wrong entry, unless all are right; the message is made only then."""
+def _refuse(right: Any, owners: Any, what: str, got: Any = None, kind: str = "paper") -> Any:
+    """Fail, naming the owner of the first wrong entry, unless all are right."""
 
-    def fail() -> Any:
-        first = tf.where(~right)[0, 0]
-        parts = [tf.strings.format(kind + " {}: ", owners[first] + 1), what]
-        if got is not None:
-            parts.append(tf.strings.format(", got {}", got[first]))
-        with tf.control_dependencies([tf.debugging.Assert(False, [tf.strings.join(parts)])]):
-            return tf.constant(False)
+    def told(at: Any) -> list[Any]:
+        pieces = [numbered(kind, owners[at[0]]), ": " + what]
+        return pieces if got is None else [*pieces, tf.strings.format(", got {}", got[at[0]])]
 
-    return tf.cond(tf.reduce_all(right), lambda: tf.constant(True), fail)
+    return refuse(right, told)

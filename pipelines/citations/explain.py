@@ -12,11 +12,11 @@ import numpy as np
 
 from data.errors import BadInput
 from data.splits import Rows
-from pipelines.citations.trained import open_trained
 from pipelines.domain import Domain
 from pipelines.flags import parse
 from pipelines.options import did_you_mean
 from pipelines.serve.folder import is_uri
+from pipelines.trained import open_trained
 
 NEAREST = 100  # papers that are left out one by one, the nearest first
 HOPS = 2
@@ -87,13 +87,14 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     if not words:
         raise BadInput("explain: no paper", wanted="explain [MODEL] PAPER ...", got=" ".join(arguments) or "nothing")
     trained = open_trained(domain, model)
-    if trained.splits.test.around is not None:
+    rows = domain.splits(trained.run).test
+    if rows.around is not None:
         wanted = "a model judged in the whole graph"
         raise BadInput("explain: a graph that was never taken whole", wanted=wanted, got="data.judge_by sampled")
     from pipelines.report import Report
 
     export = trained.export
-    known = Known(trained.model, trained.splits.test, export.metadata["classes"])
+    known = Known(trained.model, rows, export.metadata["classes"])
     answers = [known.explain(paper, flags.top) for paper in words]
     report = Report(flags.json)
     for answer in answers:

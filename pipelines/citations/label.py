@@ -11,9 +11,10 @@ import numpy as np
 
 from data.errors import BadInput
 from data.graph_inputs import graph_beside
-from pipelines.citations.trained import Trained, open_trained
+from data.splits import Splits
 from pipelines.cli import parse
 from pipelines.domain import Domain
+from pipelines.trained import open_trained
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     from pipelines.verbs import whole_file
 
     export, classes = trained.export, trained.export.metadata["classes"]
-    probabilities = _probabilities(trained, flags.messages)
-    ids = trained.splits.test.shared["ids"].tolist()
+    splits = domain.splits(trained.run)
+    probabilities = _probabilities(trained.model, splits, flags.messages)
+    ids = splits.test.shared["ids"].tolist()
     with whole_file(flags.out) as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["paper", "label", "probability"])
@@ -58,12 +60,12 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     return head | {"rows": len(ids), "out": flags.out}
 
 
-def _probabilities(trained: Trained, messages: int) -> np.ndarray:
+def _probabilities(model: Any, splits: Splits, messages: int) -> np.ndarray:
     """Of all papers, (papers, classes)."""
     from pipelines.citations.layerwise import infer
     from pipelines.classify import probabilities
 
-    rows = trained.splits.test
-    features, edges = graph_beside(rows, trained.splits.meta["words"])
+    rows = splits.test
+    features, edges = graph_beside(rows, splits.meta["words"])
     places = rows.shared.get("positions", getattr(rows.around, "positions", None))
-    return probabilities(infer(trained.model, features, edges, places, messages=messages))
+    return probabilities(infer(model, features, edges, places, messages=messages))

@@ -14,6 +14,7 @@ from data.features import features_of
 from data.graph_inputs import Sampler, graph_beside, whole
 from data.splits import Rows
 from pipelines.citations.encoding import finder, read_edges, read_words, scaling, walk_positions
+from pipelines.served_graph import class_outputs, most_likely
 from pipelines.task import Meta, Serving
 
 HELD = 256 << 20  # bytes of a graph that an export may hold for new papers
@@ -36,7 +37,7 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
 
     inputs = sent | {"edges": {"dtype": "int64", "shape": [None, 2], "doc": _about_edges(meta)}} | _sent_positions(meta)
     others = {"paper": _new_paper(answer, meta, rows, sent)} if _can_be_held(meta, rows) else {}
-    return Serving(function, inputs, _outputs(meta), False, others, _example(meta))
+    return Serving(function, inputs, class_outputs(meta), False, others, _example(meta))
 
 
 def raw(rows: Rows) -> dict[str, Any]:
@@ -56,15 +57,14 @@ def answers(outputs: dict[str, np.ndarray], rows: Rows) -> dict[str, np.ndarray]
 
 def _answerer(model: keras.Model, meta: Meta) -> Answer:
     """Unscaled arrays, edges and the papers asked for -> label and probabilities."""
-    classes, scaled = tf.constant(meta["classes"]), scaling(meta)
+    scaled = scaling(meta)
 
     def answer(arrays: Mapping[str, Any], edges: Any, node: Any, *positions: Any) -> dict[str, Any]:
         columns = {**scaled(arrays), "edges": edges, "weights": tf.ones(tf.shape(edges)[:1]), "node": node}
         if meta["positions"]:
             papers = tf.shape(arrays.get("nodes", arrays.get("features")), tf.int64)[0]
             columns["positions"] = positions[0] if positions else walk_positions(edges, papers, meta["positions"])
-        probabilities = tf.nn.softmax(model({name: columns[name] for name in model.input}, training=False))
-        return {"label": tf.gather(classes, tf.argmax(probabilities, 1)), "probabilities": probabilities}
+        return most_likely(model({name: columns[name] for name in model.input}, training=False), meta)
 
     return answer
 
@@ -95,7 +95,7 @@ def _new_paper(answer: Answer, meta: Meta, rows: Rows, sent: Mapping[str, Any]) 
         return tf.map_fn(lambda row: one(row[0], row[1]), (features, find(cites)), fn_output_signature=kinds)
 
     about = {"dtype": "string", "shape": [None], "doc": "ids of the papers that it cites, with blanks between"}
-    return Serving(function, {**sent, CITES: about}, _outputs(meta))
+    return Serving(function, {**sent, CITES: about}, class_outputs(meta))
 
 
 def _with_one_more(held: Mapping[str, Any], new: Mapping[str, Any], papers: int) -> dict[str, Any]:
@@ -141,14 +141,6 @@ def _about_edges(meta: Meta) -> str:
     }
     way = "each as the message that it is" if meta["judge_by"] == "sampled" else ways[meta["direction"]]
     return f"citing and cited paper of each citation, as indices of the papers sent; {way}"
-
-
-def _outputs(meta: Meta) -> dict[str, dict[str, Any]]:
-    doc = "of each class, in the order of `classes`"
-    return {
-        "label": {"dtype": "string", "shape": [None], "doc": "the most likely class of each paper"},
-        "probabilities": {"dtype": "float32", "shape": [None, len(meta["classes"])], "doc": doc},
-    }
 
 
 def _example(meta: Meta) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from data.errors import BadInput
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
+from pipelines.trained import open_trained
 
 PARTS = ("level", "trend", "seasonality", "seasons")
 DRAWN = 3  # series on the figure
@@ -43,30 +44,15 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     told = parse(ExplainFlags, flags, program, f"{program} [MODEL] FILE")
     if not 1 <= len(words) <= 2:
         raise BadInput("explain: which series", wanted="explain [MODEL] FILE", got=" ".join(words) or "nothing")
-    from pipelines.quiet import start_tensorflow
-
-    start_tensorflow()
-    from pipelines.verbs import find
-
-    export = find(domain, words[0] if len(words) == 2 else "")
+    trained = open_trained(domain, words[0] if len(words) == 2 else "")
+    export = trained.export
     pieces = list(domain.requests(words[-1], export.metadata))
-    parts = taken_apart(load(domain, export), np.concatenate([columns["history"] for _, columns in pieces]))
+    parts = taken_apart(trained.model, np.concatenate([columns["history"] for _, columns in pieces]))
     rows = [row for table, _ in pieces for row in table.rows]
     folder = Path(told.out)
     write(folder / "parts.csv", rows, parts)
     draw(folder / "parts.png", rows, parts)
     return {"schema": 1, "domain": domain.name, "model": export.name, "rows": len(rows), "out": str(folder)}
-
-
-def load(domain: Domain, export: Any) -> Any:
-    """The Keras model of an export."""
-    import keras
-
-    from pipelines.run import run_of
-    from pipelines.task import register_layers
-
-    register_layers(domain.task, run_of(export.metadata["run"], domain, str(export.folder)))
-    return keras.saving.load_model(export.folder / "model.keras", compile=False)
 
 
 def taken_apart(model: Any, history: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from data.economics import LEVELS
 from data.splits import Rows
+from pipelines.served_graph import numbered, refuse
 from pipelines.task import Meta, Serving
 
 
@@ -64,14 +65,7 @@ def _right_frequency(frequency: Any, period: int) -> Any:
 
 def _refuse(right: Any, what: str) -> Any:
     """Fail with the first wrong (series, value), unless all is right."""
-    place = tf.where(~right)
-
-    def fail() -> Any:
-        where = tf.strings.format("series {}, value {}: ", (place[0, 0] + 1, place[0, 1] + 1))
-        with tf.control_dependencies([tf.debugging.Assert(False, [tf.strings.join([where, what])])]):
-            return tf.constant(False)
-
-    return tf.cond(tf.reduce_all(right), lambda: tf.constant(True), fail)
+    return refuse(right, lambda at: [numbered("series", at[0]), numbered(", value", at[1]), ": " + what])
 
 
 def _example(rows: Rows, period: int) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import numpy as np
 from data.errors import BadInput
 from data.sequences import decode, encode
 from data.splits import Rows
+from pipelines.cli import model_and_file
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
 from pipelines.options import did_you_mean
 from pipelines.report import Report
-from pipelines.run import run_of
+from pipelines.trained import open_trained
 
 
 @dataclass(frozen=True)
@@ -52,22 +53,12 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     """
     names, rest = positional(arguments)
     flags = parse(ExplainFlags, rest, program, "Which bases decided, and the motifs that sequences share.")
-    if len(names) > 2:
-        raise BadInput("explain: too many words", wanted="[MODEL] [FILE]", got=" ".join(names))
-    from pipelines.quiet import start_tensorflow
+    place, file = model_and_file(names)
+    export, _, model = open_trained(domain, place)
+    from pipelines.verbs import test_rows
 
-    start_tensorflow()
-    import keras
-
-    from pipelines.task import register_layers
-    from pipelines.verbs import find, test_rows
-
-    export = find(domain, names[0] if names else "")
     metadata = export.metadata
-    run = run_of(metadata["run"], domain, str(export.folder))
-    register_layers(domain.task_for(run), run)
-    codes = _codes_of_file(domain, names[1], metadata) if len(names) > 1 else _codes(test_rows(domain, export))
-    model = keras.saving.load_model(export.folder / "model.keras", compile=False)
+    codes = _codes_of_file(domain, file, metadata) if file else _codes(test_rows(domain, export))
     explained = Explainer(model, metadata, flags)
     told = [explained.answer(number, name, codes) for number, name in explained.answers()]
     report = Report(flags.json)

@@ -23,6 +23,7 @@ from pipelines.genomics import baselines
 from pipelines.genomics.strata import accuracy_by_content
 from pipelines.measures import classification, multi_label, regression
 from pipelines.run import Run
+from pipelines.served_graph import most_likely, numbered, refuse
 from pipelines.task import Meta, Scores, Serving, Task
 
 
@@ -93,12 +94,6 @@ def serving(model: keras.Model, meta: Meta, rows: Rows, answer: Answer, outputs:
     )
 
 
-def most_likely(logits: Any, meta: Meta) -> dict[str, Any]:
-    """The class of the largest logit, and all probabilities."""
-    label = tf.gather(tf.constant(meta["classes"]), tf.argmax(logits, 1))
-    return {"label": label, "probabilities": tf.nn.softmax(logits)}
-
-
 def encode_strings(sequence: Any, shortest: int, longest: int) -> Any:
     """In the graph what `data.sequences.encode` does outside it: (rows,) strings to (rows, longest) codes.
 
@@ -114,35 +109,18 @@ def encode_strings(sequence: Any, shortest: int, longest: int) -> Any:
     )
     padding = tf.range(longest) >= lengths[:, None]
     known = (codes != 0) | padding
-    with tf.control_dependencies(
-        [
-            _refuse(fits[:, None], "sequence length must be " + wanted + " bases", lengths[:, None]),
-            _refuse(known, "unknown letter; wanted A C G T U or an IUPAC code"),
-        ]
-    ):
+    right_length = refuse(
+        fits,
+        lambda at: [
+            numbered("row", at[0]),
+            f": sequence length must be {wanted} bases",
+            tf.strings.format(", got {}", lengths[at[0]]),
+        ],
+    )
+    unknown = ": unknown letter; wanted A C G T U or an IUPAC code"
+    right_letters = refuse(known, lambda at: [numbered("row", at[0]), numbered(", position", at[1]), unknown])
+    with tf.control_dependencies([right_length, right_letters]):
         return tf.where(padding, tf.zeros_like(codes), codes)
-
-
-def _refuse(right: Any, what: str, got: Any = None) -> Any:
-    """Fail, naming the first wrong (row, position), unless all is right; builds the message only then."""
-
-    def fail() -> Any:
-        place = tf.where(~right)[0]
-        where = tf.strings.format("row {}", place[0] + 1)
-        if got is None:
-            where = tf.strings.join([where, tf.strings.format(", position {}", place[1] + 1)])
-            message = tf.strings.join([where, ": ", what])
-        else:
-            message = tf.strings.join([where, ": ", what, tf.strings.format(", got {}", got[place[0], 0])])
-        check = tf.debugging.Assert(False, [message])
-        return tf.constant(False) if check is None else _after(check)
-
-    return tf.cond(tf.reduce_all(right), lambda: tf.constant(True), fail)
-
-
-def _after(operation: Any) -> Any:
-    with tf.control_dependencies([operation]):
-        return tf.constant(False)
 
 
 def raw(rows: Rows) -> dict[str, np.ndarray]:

@@ -13,7 +13,8 @@ from data.errors import BadInput
 from pipelines.cli import names_model
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
-from pipelines.images.trained import open_trained, pictures
+from pipelines.images.pictures import pictures
+from pipelines.trained import open_trained
 
 MOST = 64  # pictures that are explained at once
 

@@ -31,7 +31,7 @@ def start_from(model: keras.Model, place: str) -> int:
         BadInput: no such model, or none of its layers fits.
     """
     from pipelines.images import DOMAIN
-    from pipelines.images.trained import open_trained
+    from pipelines.trained import open_trained
 
     theirs = {layer.name: layer for layer in _weighted(open_trained(DOMAIN, place).model)}
     fitting = [layer for layer in _weighted(model) if layer.name in theirs and _alike(layer, theirs[layer.name])]

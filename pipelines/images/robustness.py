@@ -12,7 +12,7 @@ from data.splits import Rows
 from pipelines.cli import model_and_file
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
-from pipelines.images.trained import open_trained
+from pipelines.trained import open_trained
 
 SEVERITIES = (1, 2, 3)
 MOST = 2_000  # pictures that are judged

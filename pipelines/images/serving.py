@@ -14,17 +14,16 @@ import tensorflow as tf
 from data.image_decoding import MOST_PIXELS
 from data.splits import Rows
 from pipelines.images.headers import PNG_HEAD, orientation, size_of
+from pipelines.served_graph import class_outputs, most_likely, numbered, refuse
 from pipelines.task import Meta, Serving
 
 
 def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     """JPEG or PNG bytes to label and probabilities; under the signature `pixels`, uint8 pixels of one size."""
-    classes = tf.constant(meta["classes"])
     shape = meta["height"], meta["width"], meta["channels"]
 
     def answer(images: Any) -> dict[str, Any]:
-        probabilities = tf.nn.softmax(model({"image": images}, training=False))
-        return {"label": tf.gather(classes, tf.argmax(probabilities, 1)), "probabilities": probabilities}
+        return most_likely(model({"image": images}, training=False), meta)
 
     def of_bytes(image_bytes: Any) -> dict[str, Any]:
         spec = tf.TensorSpec(shape, tf.uint8)
@@ -38,9 +37,9 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
 
     doc = 'JPEG or PNG files of any size, as {"b64": ...}; turned as their EXIF tag says, cropped around the centre'
     pixels = {"dtype": "uint8", "shape": [None, None, None, shape[2]], "doc": "pixels of pictures that have one size"}
-    others = {"pixels": Serving(of_pixels, {"image": pixels}, _outputs(meta))}
+    others = {"pixels": Serving(of_pixels, {"image": pixels}, class_outputs(meta))}
     return Serving(
-        of_bytes, {"image_bytes": {"dtype": "string", "shape": [None], "doc": doc}}, _outputs(meta), others=others
+        of_bytes, {"image_bytes": {"dtype": "string", "shape": [None], "doc": doc}}, class_outputs(meta), others=others
     )
 
 
@@ -52,10 +51,12 @@ def _decoded(data: Any, row: Any, shape: tuple[int, int, int]) -> Any:
     """
     png = (tf.strings.substr(data, 0, 8) == b"\x89PNG\r\n\x1a\n") & (tf.strings.length(data) > PNG_HEAD)
     jpeg = tf.strings.substr(data, 0, 3) == b"\xff\xd8\xff"
-    with tf.control_dependencies([_refuse(png | jpeg, row, "not a JPEG or PNG picture")]):
+    with tf.control_dependencies([refuse(png | jpeg, lambda _: [numbered("row", row), ": not a JPEG or PNG picture"])]):
         pixels = size_of(data, png)
-    what = f"a picture of more than {MOST_PIXELS:,} pixels, or of none"
-    with tf.control_dependencies([_refuse((pixels > 0) & (pixels <= MOST_PIXELS), row, what)]):
+    what = f": a picture of more than {MOST_PIXELS:,} pixels, or of none"
+    with tf.control_dependencies(
+        [refuse((pixels > 0) & (pixels <= MOST_PIXELS), lambda _: [numbered("row", row), what])]
+    ):
         data = tf.identity(data)
     image = tf.cond(
         png,
@@ -94,22 +95,3 @@ def _fitted(images: Any, shape: tuple[int, int, int]) -> Any:
     ):  # along one axis and then the other, rounded each time, as Pillow does
         cropped = tf.round(tf.image.resize(cropped, tf.cast(size, tf.int32), method="bilinear", antialias=True))
     return tf.ensure_shape(tf.cast(tf.clip_by_value(cropped, 0, 255), tf.uint8), [None, *shape])
-
-
-def _refuse(right: Any, row: Any, what: str) -> Any:
-    """Fail, naming the row, unless it is right; the message is built only then."""
-
-    def fail() -> Any:
-        check = tf.debugging.Assert(False, [tf.strings.join([tf.strings.format("row {}", row + 1), ": " + what])])
-        with tf.control_dependencies([] if check is None else [check]):
-            return tf.constant(False)
-
-    return tf.cond(right, lambda: tf.constant(True), fail)
-
-
-def _outputs(meta: Meta) -> dict[str, dict[str, Any]]:
-    doc = "of each class, in the order of `classes`"
-    return {
-        "label": {"dtype": "string", "shape": [None], "doc": "the most likely class"},
-        "probabilities": {"dtype": "float32", "shape": [None, len(meta["classes"])], "doc": doc},
-    }

@@ -29,9 +29,9 @@ from pipelines.citations.layerwise import infer
 from pipelines.citations.neighbourhood import draw
 from pipelines.citations.objective import cross_entropies, disagreement, objective
 from pipelines.citations.recipes import RECIPES
-from pipelines.citations.trained import open_trained
 from pipelines.describe import recipe as describe
 from pipelines.run import Model, Run
+from pipelines.trained import open_trained
 
 from .conftest import ROOT
 
@@ -509,7 +509,7 @@ def test_requests_of_a_folder_are_those_of_its_papers(trained, folder):
 
 def test_an_explanation_is_what_is_lost_when_a_paper_or_a_word_is_left_out(trained, tmp_path):
     own = open_trained(DOMAIN, str(trained.folder))
-    known = Known(own.model, own.splits.test, trained.metadata["classes"])
+    known = Known(own.model, DOMAIN.splits(own.run).test, trained.metadata["classes"])
     told = known.explain("p9", top=200)
     raw = raw_of(trained)
     answer = trained.metadata["classes"].index(told.label)
