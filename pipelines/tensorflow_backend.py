@@ -27,8 +27,8 @@ WORKER_STEPS = 10  # steps a call over several workers, which must all return at
 class TrainLoop(Loop):
     """The compiled training step of a model, repeated.
 
-    Each replica takes its share of the global batch; losses are divided by the weight of the whole global batch, so
-    that the sum of the replicas' gradients is the gradient on one device, whatever the shares.
+    Each replica takes its share of the global batch. One collective sums the replicas' gradients of weighted losses
+    together with their weights; divided by the sum of these it is the gradient on one device, whatever the shares.
 
     Args:
         run: gives the objective its options.
@@ -99,42 +99,50 @@ class TrainLoop(Loop):
     def _step(self, shares: Sequence[tuple[Batch, Any]], asked: Any) -> None:
         """One optimizer step of one replica, on its share of the global batch, in one or several pieces."""
         weights = [self.task.weights(batch) * weight for batch, weight in shares]
-        total = self._reduce(tf.add_n([tf.reduce_sum(w) for w in weights]))
-        gradients, sums = self._in_turn([batch for batch, _ in shares], weights, total)
-        self.model.optimizer.apply(self._clipped(self._whole(gradients)), self.model.trainable_variables)
+        mine = tf.add_n([tf.reduce_sum(w) for w in weights])
+        # Of several replicas the whole weight is not known yet; about so much keeps a scaled loss within float16.
+        divisor = mine if self.strategy.num_replicas_in_sync == 1 else tf.constant(float(self.run.fit.batch_size))
+        gradients, sums = self._in_turn([batch for batch, _ in shares], weights, divisor)
+        whole = self._whole(gradients, mine / divisor)
+        self.model.optimizer.apply(self._clipped(whole), self.model.trainable_variables)
         self._sums.assign_add(tf.concat([[asked], tf.cast(sums, tf.float64)], 0))
 
-    def _in_turn(self, batches: Sequence[Batch], weights: Sequence[Any], total: Any) -> tuple[list[Any], Any]:
+    def _in_turn(self, batches: Sequence[Batch], weights: Sequence[Any], divisor: Any) -> tuple[list[Any], Any]:
         """Gradients and sums of all pieces; a piece waits for the one before, whose activations are gone by then."""
-        gradients, sums = self._gradients_of(batches[0], weights[0], total)
+        gradients, sums = self._gradients_of(batches[0], weights[0], divisor)
         for batch, weight in zip(batches[1:], weights[1:], strict=True):
             with tf.control_dependencies([g for g in gradients if g is not None]):
-                more, part = self._gradients_of(batch, weight, total)
+                more, part = self._gradients_of(batch, weight, divisor)
             gradients = [old if old is None else tf.add_n([old, new]) for old, new in zip(gradients, more, strict=True)]
             sums += part
         return gradients, sums
 
-    def _gradients(self, batch: Batch, weights: Any, total: Any) -> tuple[list[Any], Any]:
-        """One replica's part of the gradient of the global batch, and of the sums of weight, loss and measures."""
+    def _gradients(self, batch: Batch, weights: Any, divisor: Any) -> tuple[list[Any], Any]:
+        """One replica's part of the gradient of the global batch, and of the sums of weight, loss and measures.
+
+        A regulariser stands in every row's loss, so that it comes out once whatever the shares and pieces.
+        """
         model = self.model
         with tf.GradientTape() as tape:
             losses, measures = self.task.objective(model, batch, self.run, True)
-            loss = tf.reduce_sum(losses * weights) / total
-            if model.losses:  # regularisers are whole on every replica and in every accumulated part
-                loss += tf.add_n(model.losses) / (self.strategy.num_replicas_in_sync * self.run.fit.accumulate)
-            scaled = model.optimizer.scale_loss(loss)
+            whole = losses + tf.add_n(model.losses) if model.losses else losses
+            scaled = model.optimizer.scale_loss(tf.reduce_sum(whole * weights) / divisor)
         gradients = tape.gradient(scaled, model.trainable_variables)
         values = {"loss": losses, **measures}
         sums = [tf.reduce_sum(tf.cast(values[name], tf.float32) * weights) for name in self.names[2:]]
         return gradients, tf.stack([tf.reduce_sum(weights), *sums])
 
-    def _whole(self, gradients: list[Any]) -> list[Any]:
-        """Gradients summed over the replicas, packed into one collective: each has its price, however small it is."""
+    def _whole(self, gradients: list[Any], weight: Any) -> list[Any]:
+        """Gradients summed over the replicas and divided by the sum of their weights.
+
+        All are packed into one collective: each has its price, however small it is.
+        """
         if self.strategy.num_replicas_in_sync == 1:
             return gradients
         there = [tf.convert_to_tensor(g) for g in gradients if g is not None]
-        packed = self._reduce(tf.concat([tf.reshape(g, [-1]) for g in there], 0))
-        parts = iter(tf.split(packed, [tf.size(g) for g in there], num=len(there)))
+        packed = tf.concat([tf.reshape(g, [-1]) for g in there] + [tf.cast(weight, there[0].dtype)[None]], 0)
+        packed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, packed)
+        parts = iter(tf.split(packed[:-1] / packed[-1], [tf.size(g) for g in there], num=len(there)))
         return [g if g is None else tf.reshape(next(parts), tf.shape(g)) for g in gradients]
 
     def _clipped(self, gradients: list[Any]) -> list[Any]:
@@ -143,12 +151,6 @@ class TrainLoop(Loop):
             return gradients
         scale = self.model.optimizer.scale_loss(1.0)  # of a mixed float16 run
         return tf.clip_by_global_norm(gradients, self.run.fit.clip_norm * scale)[0]
-
-    def _reduce(self, value: Any) -> Any:
-        """The sum over replicas."""
-        if self.strategy.num_replicas_in_sync == 1:
-            return value
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def place(fit: Fit) -> tf.distribute.Strategy:

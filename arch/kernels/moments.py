@@ -37,10 +37,17 @@ def over_replicas(maps: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any
     replica = tf.distribute.get_replica_context()
     mine = tf.cast(tf.size(maps) // maps.shape[-1], tf.float32)
     _, mean, variance = fused(tf.stop_gradient(maps), gamma, beta, epsilon=epsilon)
-    rows, mean, variance = _joined(replica.all_gather(tf.stack([mine * tf.ones_like(mean), mean, variance])[None], 0))
+
+    def summed(values: Any) -> Any:
+        return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+    # Gathered as a sum in which each replica fills a place of its own: a gathering would ask for all shapes first.
+    place = tf.one_hot(replica.replica_id_in_sync_group, replica.num_replicas_in_sync)[:, None, None]
+    own = tf.stack([mine * tf.ones_like(mean), mean, variance])
+    rows, mean, variance = _joined(summed(tf.math.multiply_no_nan(own[None], place)))
 
     def means(sums: Any) -> Any:
-        return replica.all_reduce(tf.distribute.ReduceOp.SUM, sums) / rows
+        return summed(sums) / rows
 
     @tf.custom_gradient
     def normalize(x: Any, scale: Any, offset: Any) -> tuple[Any, Any]:
