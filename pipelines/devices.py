@@ -32,6 +32,8 @@ def _strategy(devices: int) -> tf.distribute.Strategy:
     if (resolver := _cluster()) is not None:
         if devices > 1:
             raise BadInput("fit.devices beside several workers", wanted="1, or 0 for every GPU", got=devices)
+        if (threads := _threads_of_worker()) and not os.environ.get("TF_NUM_INTRAOP_THREADS"):
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
         joined = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
         if os.environ.get("INDUCTIVE_LAUNCHED"):
             print(JOINED, file=sys.stderr, flush=True)  # to the launcher, which waits for it
@@ -80,6 +82,21 @@ def _cluster() -> Any:
             jobs={"worker": tasks}, port_base=port, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
         )
     return None
+
+
+def _threads_of_worker() -> int:
+    """Threads for one of several workers that share this machine's cores; 0 leaves it to TensorFlow.
+
+    As many as cores in each of two workers take 1.6 times the time of one process, half as many 1.3 times. Who gave this
+    process some of the cores has shared them out already.
+    """
+    mine, cores = len(os.sched_getaffinity(0)), os.cpu_count() or 1
+    if mine < cores or not (config := os.environ.get("TF_CONFIG")):
+        return 0
+    parsed = json.loads(config)
+    hosts = [address.rpartition(":")[0] for address in parsed["cluster"]["worker"]]
+    sharing = hosts.count(hosts[parsed["task"]["index"]])
+    return max(1, cores // sharing) if sharing > 1 else 0
 
 
 def check_tf_config(text: str) -> None:

@@ -1,5 +1,6 @@
 """Training on two devices is training on one: to rounding, over uneven batches, whatever the options."""
 
+import json
 import os
 
 import pytest
@@ -115,6 +116,23 @@ def test_a_malformed_tf_config_is_refused_in_one_sentence(case):
 
 def test_a_good_tf_config_is_taken():
     check_tf_config(f'{{{WORKERS}, "task": {{"type": "worker", "index": 1}}}}')
+
+
+@pytest.mark.parametrize(
+    ("cores", "mine", "workers", "threads"),
+    [
+        (8, 8, ["a:1", "a:2", "b:1"], 4),  # two of the three are here
+        (8, 8, ["a:1", "b:1"], 0),
+        (2, 2, ["a:1", "a:2", "a:3"], 1),
+        (8, 4, ["a:1", "a:2"], 0),  # whoever bound this process has shared the cores out
+    ],
+)
+def test_workers_of_one_machine_share_its_cores(monkeypatch, cores, mine, workers, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(mine)))
+    config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert devices._threads_of_worker() == threads
 
 
 @pytest.fixture
