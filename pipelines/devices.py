@@ -87,8 +87,8 @@ def _cluster() -> Any:
 def _threads_of_worker() -> int:
     """Threads for one of several workers that share this machine's cores; 0 leaves it to TensorFlow.
 
-    As many as cores in each of two workers take 1.6 times the time of one process, half as many 1.3 times. Who gave this
-    process some of the cores has shared them out already.
+    As many as cores in each of two workers take 1.6 times the time of one process, half as many 1.3 times. Who gave
+    this process some of the cores has shared them out already.
     """
     mine, cores = len(os.sched_getaffinity(0)), os.cpu_count() or 1
     if mine < cores or not (config := os.environ.get("TF_CONFIG")):
