@@ -42,7 +42,7 @@ ENDED_YET = os.WEXITED | os.WNOHANG | os.WNOWAIT
 TINY = ["--model.widths", "8", "--fit.epochs", str(EPOCHS), "--fit.batch_size", "16", "--fit.patience", str(EPOCHS)]
 FLAGS = ["train", "cnn", *TINY, "--model.dropout", "0.2", "--checkpoint_minutes", "0.002", "--json"]
 WORKER_FLAGS = ["train", "cnn", *TINY, "--fit.optimizer", "sgd", "--fit.epochs", "40", "--json"]
-LIMIT = 300.0  # seconds for one command; what takes longer hangs
+LIMIT = 900.0  # seconds for one command, on a busy machine too; what takes longer hangs
 DISK = 24 * 2**20
 
 
