@@ -34,6 +34,7 @@ BUILDERS: dict[str, str] = {
     "mobilenet_v3": "arch.mobilenet",  # the same with gates, sizes found by search
     "efficientnet": "arch.efficientnet",  # the same, scaled in depth and width together
     "mixnet": "arch.mixnet",  # the same, near and far at once
+    "pretrained": "arch.pretrained",  # locality, and that photographs of all things share their patterns
     "vit": "arch.vit",  # any patch of a picture may matter to any other
     "group_cnn": "arch.equivariant",  # locality, whichever of the square's symmetries a pattern appears in
     "steerable_cnn": "arch.equivariant",  # locality, whatever the angle
@@ -69,6 +70,10 @@ GRAPHS = frozenset(name for name, module in BUILDERS.items() if module.startswit
 
 FORECASTERS = frozenset(name for name, module in BUILDERS.items() if module.startswith("arch.forecast."))
 """The builders that take a window of a series and give its next `horizon` values, of each member if they have any."""
+
+
+BYTES = frozenset({"pretrained"})
+"""The builders that take pixels from 0 to 255, and scale them as their weights want it."""
 
 
 def builder(name: str) -> Callable[..., Any]:

@@ -73,6 +73,12 @@ FAMILIES = (
         ("mobilenet", "mobilenet_v2", "mobilenet_v3", "efficientnet"),
     ),
     Family(
+        "Pretrained",
+        "Locality, and patterns that photographs of all things share.",
+        "y = mean_p f(x)[p], f learnt on other pictures",
+        ("pretrained",),
+    ),
+    Family(
         "Group equivariant",
         "Locality, and a pattern means the same in any of the square's eight positions.",
         "y[g] = sum_h conv(x[h], (g w)[h]), features = mean_p max_g y[g, p]",

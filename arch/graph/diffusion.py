@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from arch.blocks import activation, require, require_one_of, require_positive, require_rate
-from arch.graph.features import drop, linear
+from arch.blocks import batch_norm as normalized
+from arch.graph.features import dense, drop, linear
 from arch.graph.inputs import Graph, Words, require_graph
 from arch.graph.propagation import NORMS, Bias, normalize, step
 from arch.kernels import gather
@@ -181,7 +182,7 @@ def grand(
     drop_node: float = 0.5,
     input_dropout: float = 0.5,
     dropout: float = 0.5,
-    norm: Literal["symmetric", "random_walk", "none"] = "symmetric",
+    batch_norm: bool = False,
 ) -> keras.KerasTensor:
     """GRAND's trunk: features of a random part of the nodes, averaged over all distances, into a dense network.
 
@@ -197,7 +198,7 @@ def grand(
         drop_node: share of nodes whose features are dropped in training, in [0, 1).
         input_dropout: share of single features dropped in training, in [0, 1).
         dropout: share of each later layer's inputs dropped in training, in [0, 1).
-        norm: how adjacency, with self loops, is normalized: D^-1/2 A D^-1/2, D^-1 A, or not at all.
+        batch_norm: normalize the averaged features, and what the last layer reads, over the nodes.
 
     Returns:
         (nodes, outputs), or (nodes, widths[-1]) without outputs.
@@ -205,21 +206,26 @@ def grand(
     Raises:
         ValueError: where an option cannot work.
 
-    Source: Feng et al. 2020, "Graph random neural networks for semi-supervised learning on graphs", section 3. The
-        first product goes before the propagation, which thus carries widths[0] columns and not all features; so the
-        input dropout, too, falls on the features of single nodes and not on the averages.
+    Source: Feng et al. 2020, "Graph random neural networks for semi-supervised learning on graphs", section 3;
+        normalization as in its experiments on PubMed. Without it the first product goes before the propagation, which
+        thus carries widths[0] columns and not all features; so the input dropout, too, falls on the features of single
+        nodes and not on the averages.
     """
     require_graph("grand", inputs, outputs, dropout)
     require_positive("grand", "widths", widths)
     require(order >= 0, "grand", "order must be at least 0", order)
     require_rate("grand", "drop_node", drop_node)
     require_rate("grand", "input_dropout", input_dropout)
-    require_one_of("grand", "norm", norm, NORMS)
-    x = drop(drop_nodes(inputs.features, drop_node, name="drop_nodes"), input_dropout, name="input_dropout")
-    x = linear(x, widths[0], use_bias=False, name="layer0")
-    x = MixedOrders(order, name="orders")([x, *normalize(inputs, norm, True)])
-    x = activation(Bias(name="layer0_bias")(x), name="layer0_relu")
+    seen = drop_nodes(inputs.features, drop_node, name="drop_nodes")
+    average, adjacency = MixedOrders(order, name="orders"), normalize(inputs, "symmetric", True)
+    if batch_norm:
+        x = normalized(average([dense(seen, name="matrix"), *adjacency]), name="orders_norm")
+        x = linear(drop(x, input_dropout, name="input_dropout"), widths[0], activation="relu", name="layer0")
+    else:
+        x = linear(drop(seen, input_dropout, name="input_dropout"), widths[0], use_bias=False, name="layer0")
+        x = activation(Bias(name="layer0_bias")(average([x, *adjacency])), name="layer0_relu")
     x = dense_network(x, widths[1:], dropout, first=1)
+    x = normalized(x, name="outputs_norm") if batch_norm else x
     return linear(drop(x, dropout, name="outputs_dropout"), outputs, name="outputs", dtype="float32") if outputs else x
 
 

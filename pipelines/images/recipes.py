@@ -175,6 +175,13 @@ RECIPES: dict[str, Run] = dict(
             "Cohen and Welling 2016, Group equivariant convolutional networks",
         ),
         _recipe(
+            "fine_tune",
+            "pretrained",
+            {"weights": "imagenet"},
+            _adam(epochs=10, learning_rate=1e-3, layer_decay=0.97, views="mirrored"),
+            "Yosinski et al. 2014, How transferable are features; rates: Howard and Ruder 2018",
+        ),
+        _recipe(
             "ensemble",
             "whitened_cnn",
             {},

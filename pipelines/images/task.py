@@ -32,7 +32,7 @@ class Pixels(NamedTuple):
     """What the trunk takes.
 
     Attributes:
-        x: (batch, height, width, channels) of mean 0 and variance 1.
+        x: (batch, height, width, channels) of mean 0 and variance 1, or from 0 to 255 for the builders that want bytes.
         classes: number of classes.
         views: of each picture outside training.
     """
@@ -47,10 +47,16 @@ def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], Pixels]:
     image = keras.Input((meta["height"], meta["width"], meta["channels"]), dtype="uint8", name="image")
     wanted = fit_of(run).views
     views = Views(mirrored=wanted != "one" and meta["mirror"], moved=wanted == "moved", name="views")
-    scale = [1.0 / deviation for deviation in meta["deviation"]]
-    offset = [-mean * by for mean, by in zip(meta["mean"], scale, strict=True)]
-    x = keras.layers.Rescaling(scale, offset, name="scaling")(image)
+    x = keras.layers.Rescaling(*_scaling(run, meta), name="scaling")(image)
     return {"image": image}, Pixels(views(x), len(meta["classes"]), views.count)
+
+
+def _scaling(run: Run, meta: Meta) -> tuple[list[float], list[float]]:
+    """Factor and summand of each channel."""
+    if run.model.builder in arch.BYTES:
+        return [1.0] * meta["channels"], [0.0] * meta["channels"]
+    scale = [1.0 / deviation for deviation in meta["deviation"]]
+    return scale, [-mean * by for mean, by in zip(meta["mean"], scale, strict=True)]
 
 
 def trunk(run: Run) -> Callable[..., keras.KerasTensor]:

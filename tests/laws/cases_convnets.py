@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.laws.case import Case
 
 # Widths of a twentieth: every family rounds them to the least that it allows.
 _NARROW = {"widen": 0.05, "dropout": 0.2}
 _SCALED = ({"widen": 0.0}, {"widen": -1.0}, {"dropout": 1.0}, {"stem": "imagenet"})
+
+
+class Bytes(Case):
+    """Numbers are those of pixels, and a side is as long as the network wants it."""
+
+    def symbols(self, side: int | None = None) -> tuple[Any, Any]:
+        """Of the smallest pictures, whatever is asked for."""
+        return super().symbols(max(32, side) if side else None)
+
+    def rows(self, count: int, seed: int = 1) -> Any:
+        """Pictures of noise."""
+        return np.random.default_rng(seed).integers(0, 256, (count, *self.shape)).astype("float32")
+
 
 CASES: dict[str, Case] = {
     "lenet": Case(
@@ -76,6 +91,11 @@ CASES: dict[str, Case] = {
         (11, 13, 3),
         {"deepen": 0.5, "drop_path": 0.2, **_NARROW},
         ({"phi": -1.0}, {"deepen": 0.0}, {"drop_path": 1.0}, *_SCALED),
+    ),
+    "pretrained": Bytes(
+        (33, 37, 3),
+        {"backbone": "resnet50"},
+        ({"backbone": "inception_v3"}, {"backbone": "lenet"}, {"weights": "nowhere.weights.h5"}),
     ),
     "mixnet": Case((11, 13, 3), {"drop_path": 0.2, **_NARROW}, ({"drop_path": 1.0}, *_SCALED)),
     "dilated_cnn": Case(

@@ -26,6 +26,7 @@ WAYS = {
     "message_passing max": ("message_passing", {"width": 5, "depth": 1, "aggregate": "max"}),
     "appnp": ("appnp", {"widths": (11, 5), "steps": 3}),
     "grand": ("grand", {"widths": (11, 5), "order": 3}),
+    "grand normalized": ("grand", {"widths": (11, 5), "order": 3, "batch_norm": True}),
     "gcnii": ("gcnii", {"width": 11, "depth": 3}),
     "cheb": ("cheb", {"widths": (5,), "order": 3}),
     "cheb of powers": ("cheb", {"widths": (5,), "basis": "monomial"}),

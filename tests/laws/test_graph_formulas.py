@@ -143,6 +143,12 @@ def test_graphsage_is_its_formula(aggregator):
     np.testing.assert_allclose(y, layer(h, "outputs"), **CLOSE)
 
 
+def normed(h, w, name):
+    """Batch normalization by the moving statistics."""
+    scale = w[f"{name}/gamma"] / np.sqrt(w[f"{name}/moving_variance"] + 1e-5)
+    return (h - w[f"{name}/moving_mean"]) * scale + w[f"{name}/beta"]
+
+
 def test_appnp_grand_gcnii_and_gin_are_their_formulas():
     a = symmetric(A + I)
     y, w = found("appnp", widths=(5,), steps=3, teleport=0.2)
@@ -156,6 +162,11 @@ def test_appnp_grand_gcnii_and_gin_are_their_formulas():
     h = relu((X + a @ X + a @ a @ X) / 3 @ w["layer0/kernel"] + w["layer0_bias/bias"])
     np.testing.assert_allclose(y, h @ w["outputs/kernel"] + w["outputs/bias"], **CLOSE)
 
+    y, w = found("grand", widths=(5,), order=2, batch_norm=True)
+    h = normed((X + a @ X + a @ a @ X) / 3, w, "orders_norm") @ w["layer0/kernel"] + w["layer0/bias"]
+    h = normed(relu(h), w, "outputs_norm")
+    np.testing.assert_allclose(y, h @ w["outputs/kernel"] + w["outputs/bias"], **CLOSE)
+
     y, w = found("gcnii", depth=2, initial=0.2, identity=0.5)
     h = first = relu(X @ w["embed/kernel"] + w["embed/bias"])
     for number in (1, 2):
@@ -166,9 +177,7 @@ def test_appnp_grand_gcnii_and_gin_are_their_formulas():
     y, w = found("gin", widths=(5,))
     h = X
     for part, mixed in (("1", A + (1 + w["layer0_self/epsilon"]) * I), ("2", I)):
-        h = mixed @ h @ w[f"layer0_dense{part}/kernel"] - w[f"layer0_norm{part}/moving_mean"]
-        h *= w[f"layer0_norm{part}/gamma"] / np.sqrt(w[f"layer0_norm{part}/moving_variance"] + 1e-5)
-        h = relu(h + w[f"layer0_norm{part}/beta"])
+        h = relu(normed(mixed @ h @ w[f"layer0_dense{part}/kernel"], w, f"layer0_norm{part}"))
     np.testing.assert_allclose(y, h @ w["outputs/kernel"] + w["outputs/bias"], **CLOSE)
 
 
