@@ -101,12 +101,23 @@ def pretrained(
     there = weights in ("", "imagenet") or Path(weights).is_file()
     require(there, "pretrained", "weights must be imagenet or a file", repr(weights))
     x = inputs if inputs.shape[-1] == 3 else ops.repeat(inputs, 3, axis=-1)
-    make = getattr(keras.applications, chosen.function)
-    theirs = make(include_top=False, pooling="avg", input_shape=x.shape[1:], weights=weights or None)
+    theirs = _made(chosen.function, tuple(x.shape[1:]), weights)
     network = keras.models.clone_model(theirs, clone_function=_named())
     if weights:
         network.set_weights(theirs.get_weights())
     return network.call(FORMS[chosen.form](x))  # layer by layer: as one layer it could not be frozen in part
+
+
+def _made(function: str, shape: tuple[int, ...], weights: str) -> keras.Model:
+    """The network as Keras gives it, whose fetching of weights fails with a bare `Exception`."""
+    try:
+        make = getattr(keras.applications, function)
+        return make(include_top=False, pooling="avg", input_shape=shape, weights=weights or None)
+    except Exception as error:
+        if weights != "imagenet":
+            raise
+        wanted = "weights must be a file where imagenet's cannot be fetched"
+        raise ValueError(f"pretrained: {wanted}, got {error}") from None
 
 
 def _named() -> Callable[[keras.layers.Layer], keras.layers.Layer]:

@@ -33,3 +33,12 @@ def test_a_grey_picture_is_one_of_three_equal_channels():
     of_colour.set_weights(of_grey.get_weights())
     one = PIXELS[..., :1]
     np.testing.assert_allclose(np.asarray(of_grey(one)), np.asarray(of_colour(np.repeat(one, 3, -1))), rtol=1e-5)
+
+
+def test_weights_that_cannot_be_fetched_are_told_in_one_sentence(monkeypatch):
+    def offline(**options):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    with pytest.raises(ValueError, match=r"pretrained: weights must be a file .*, got URL fetch failure"):
+        pretrained(keras.Input((33, 37, 3)), weights="imagenet")
