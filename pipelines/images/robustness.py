@@ -40,6 +40,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     model, folder = model_and_file(words)
     trained = open_trained(domain, model)
     from pipelines.engine import predict
+    from pipelines.images.views import judge_once
     from pipelines.report import Report
     from pipelines.verbs import test_rows
 
@@ -58,8 +59,12 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     for name, corrupt in CORRUPTIONS.items():
         found[name] = [accuracy(corrupt(image, severity)) for severity in SEVERITIES]
         report.note(f"{name:<12}" + "".join(f"{value:>8.1%}" for value in found[name]))
+    views = judge_once(trained.model)  # last: the model is another one from here on
+    once = accuracy(image) if views > 1 else clean
+    if views > 1:
+        report.note(f"as they are, one view of each in place of {views}: {once:.1%}")
     head = {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
-    return head | {"rows": len(some), "clean": clean, "corrupted": found}
+    return head | {"rows": len(some), "clean": clean, "views": views, "clean_one_view": once, "corrupted": found}
 
 
 def noise(pixels: np.ndarray, severity: int) -> np.ndarray:

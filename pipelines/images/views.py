@@ -74,6 +74,18 @@ class MeanOfViews(keras.layers.Layer):
         return {**super().get_config(), "count": self.count}
 
 
+def judge_once(model: keras.Model) -> int:
+    """Have a model, or an ensemble's members, judge each picture as it is; returns how many views there were."""
+    layers = list(model._flatten_layers())
+    most = max([layer.count for layer in layers if isinstance(layer, MeanOfViews)], default=1)
+    for layer in layers:
+        if isinstance(layer, Views):
+            layer.mirrored = layer.moved = False
+        elif isinstance(layer, MeanOfViews):
+            layer.count = 1
+    return most
+
+
 def _moved(images: Any, back: bool) -> Any:
     """By one pixel along both axes, the border repeated."""
     for axis in (1, 2):

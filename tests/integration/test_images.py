@@ -29,7 +29,7 @@ from pipelines.images.baselines import baselines
 from pipelines.images.figures import likely_label_errors
 from pipelines.images.fit import ImagesFit
 from pipelines.images.recipes import RECIPES
-from pipelines.images.views import MeanOfViews, Views
+from pipelines.images.views import MeanOfViews, Views, judge_once
 from pipelines.run import Model, Run
 from pipelines.serve.model import load as load_served
 from pipelines.serve.wire import Refusal, read_question
@@ -503,3 +503,16 @@ def test_robustness_judges_the_run_s_test_pictures(trained):
     told = robustness.main(DOMAIN, [str(trained.export), "--json"], "robustness")
     assert told["clean"] == pytest.approx(trained.result["scores"]["test"]["accuracy"])
     assert {len(values) for values in told["corrupted"].values()} == {3}
+
+
+def test_a_model_that_judges_once_answers_as_if_it_had_been_built_without_views():
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 7, 1), np.uint8)
+    run = DOMAIN.recipe("fast").with_(model=Model("cnn", {"widths": (3,)}))
+    meta = {"height": 7, "width": 7, "channels": 1, "mean": [3.0], "deviation": [2.0], "classes": ["a", "b"]}
+    meta["mirror"] = True
+    many, one = (build(TASK, run.with_(fit=replace(run.fit, views=views)), meta) for views in ("moved", "one"))
+    one.set_weights(many.get_weights())
+    wanted, before = np.asarray(one({"image": image})), np.asarray(many({"image": image}))
+    assert judge_once(many) == 6
+    assert np.array_equal(np.asarray(many({"image": image})), wanted)
+    assert np.abs(before - wanted).max() > 1e-5
