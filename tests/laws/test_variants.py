@@ -8,7 +8,7 @@ from data.genome import Genome
 from data.planted import MOTIFS, plant
 from data.variants import Variant, haplotypes, read_variants, why_not
 from pipelines.genomics.strata import _interval
-from pipelines.genomics.variants import class_odds, label_odds
+from pipelines.genomics.variants import class_odds, effects, label_odds
 
 CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
 
@@ -106,3 +106,17 @@ def test_intervals_of_shares_are_wilsons():
     assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert _interval(0, 5)[0] == pytest.approx(0)
     assert _interval(5, 5)[1] == pytest.approx(1)
+
+
+def test_alternatives_of_one_base_are_asked_about_their_reference_once(genome):
+    asked = []
+
+    def served(columns):
+        asked.extend(columns["sequence"])
+        return {"value": np.array([float(text.count("G")) for text in columns["sequence"]])}
+
+    changes = [at(2, "C", "G"), at(2, "C", "T"), at(3, "G", "A")]
+    before, effect = effects(served, {"data": {"length": 5, "target": "value"}}, genome, changes)
+    assert asked == ["NACGT", "ACGTT", "NAGGT", "NATGT", "ACATT"]
+    assert before[:, 0].tolist() == [1, 1, 1]
+    assert effect[:, 0].tolist() == [1, 0, -1]
