@@ -91,9 +91,9 @@ def load(options: GenomicsData, seed: int) -> Splits:
 
     Returns:
         Splits with `sequence` (Sequences) and `label` (of `data.targets.column_of`). In meta: name, source, licence,
-        unit, files, sha256 (of each file), target, classes (or labels; none of values), length (the longest), shortest
-        (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases, split_rule,
-        duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
+        unit, files, sha256 (of each file), target, strands, classes (or labels; none of values), length (the longest),
+        shortest (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases,
+        split_rule, duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
 
     Raises:
         BadInput: with file, line and column, whatever keeps these files from being learnt from.
@@ -112,7 +112,8 @@ def load(options: GenomicsData, seed: int) -> Splits:
     _check_kept(parts, files)
     parts, rule = divide(parts, learnt.chromosomes[keep[next(iter(keep))]], options.rule(seed))
     _check_parts(parts, names, next(iter(files.values())).path)
-    meta = about | _facts(files, names) | {"target": options.target, "split_rule": rule, "duplicates": report}
+    meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
+    meta |= {"split_rule": rule, "duplicates": report}
     return Splits(**parts, meta=meta | _facts_of_splits(parts, names))
 
 
