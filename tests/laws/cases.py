@@ -82,13 +82,14 @@ CASES: dict[str, Case] = {
     ),
     "wide_deep": Case(
         (11, 4),
-        {"kmers": (1, 2), "widths": (5,), "kernel_size": 3, "units": 7, "dropout": 0.2, "wide_dropout": 0.2},
+        {"kmers": (1, 2), "widths": (5,), "kernel_size": 3, "pool_size": 3, "units": 7, "dropout": 0.2},
         (
             {"kmers": ()},
             {"kmers": (2, 2)},
             {"kmers": (13,)},
             {"widths": (0,)},
             {"kernel_size": 0},
+            {"pool_size": 0},
             {"units": 0},
             {"wide_dropout": 1.0},
         ),
@@ -144,6 +145,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.ensemble.Mixture": {"shares": (0.25, 0.75), "outputs": "values"},
     "arch.residual.PaddedShortcut": {"filters": 7, "strides": 3},
     "arch.sequences.SequenceConv1D": {"filters": 7, "kernel_size": (5,), "padding": "causal"},
+    "arch.sequences.SequenceMaxPool1D": {"pool_size": (3,), "padding": "same"},
     "arch.sequences.SequencePool": {"kind": "max"},
     "arch.tcn.GatedActivation": {},
     "arch.transformer.LearnedPositions": {},
