@@ -52,7 +52,7 @@ MANY: dict[str, Any] = {"epochs": 12, "batch_size": 128}  # tens of thousands of
 OPEN = {"strands": "both"}
 SETTINGS = {
     "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", CORE),
-    "prom_300_tata": Setting("wide_deep", 80.6, "71.6", CORE | {"units": 24, "kmers": (1,)}),
+    "prom_300_tata": Setting("wide_deep", 80.6, "71.6", CORE | {"units": 22}),
     "prom_core_notata": Setting("wide_deep", 72.5, "68.0, 70.6", CORE | {"dropout": 0.3}, MANY),
     "prom_core_all": Setting("wide_deep", 71.5, "69.4, 71.0", CORE | {"dropout": 0.3}, MANY),
     "tf_0": Setting("kmer_deep", 72.0, "72.0", data=OPEN),
