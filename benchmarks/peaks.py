@@ -30,7 +30,7 @@ MODEL = Model(
     "regulatory_cnn",
     {"widths": (64, 64), "kernel_size": (15, 7), "pool_size": (4, 4), "dense": (64,), "dropout": 0.4},
 )
-FIT = Fit(epochs=10, batch_size=128, learning_rate=2e-3, weight_decay=0.01)
+FIT = Fit(epochs=6, batch_size=128, learning_rate=2e-3, weight_decay=0.01)
 
 
 def run_of(folder: Path) -> Run:
