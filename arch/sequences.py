@@ -31,6 +31,26 @@ class SequenceConv1D(keras.layers.Conv1D):
 
 
 @keras.saving.register_keras_serializable(package="arch")
+class SequenceMaxPool1D(keras.layers.MaxPooling1D):
+    """keras.layers.MaxPooling1D of features that are 0 or more, to which masked positions are 0; the mask ends here.
+
+    `y[b, t] = max over the window t of x * mask`. No weights. (batch, length, features) -> (batch, windows, features).
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """The greatest of what is not masked."""
+        return super().call(inputs if mask is None else blank(inputs, mask))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: windows may be masked in part."""
+        return
+
+
+@keras.saving.register_keras_serializable(package="arch")
 class SequencePool(keras.layers.Layer):
     """One vector for a sequence, out of its unmasked positions; the mask ends here. No weights.
 

@@ -8,7 +8,7 @@ import keras
 
 from arch.blocks import require, require_positive, require_rate
 from arch.dna import KMers
-from arch.sequences import SequenceConv1D, SequencePool
+from arch.sequences import SequenceConv1D, SequenceMaxPool1D, SequencePool
 
 
 def wide(inputs: Any, kmers: tuple[int, ...], dropout: float) -> list[Any]:
@@ -21,8 +21,8 @@ def wide(inputs: Any, kmers: tuple[int, ...], dropout: float) -> list[Any]:
     return paths
 
 
-def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, units: int, dropout: float) -> Any:
-    """Convolutions that keep the length, then a dense layer that knows every position."""
+def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, pool_size: int, units: int, dropout: float) -> Any:
+    """Convolutions that keep the length, then a dense layer that knows every position, or every window of some."""
     x = inputs
     for index, width in enumerate(widths):
         name = f"deep{index}"
@@ -30,6 +30,8 @@ def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, units: int, dro
         x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
         x = keras.layers.ReLU(name=f"{name}_relu")(x)
         x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
+    if pool_size > 1:
+        x = SequenceMaxPool1D(pool_size, padding="same", name="deep_pool")(x)
     x = SequencePool("flatten", name="deep_flat")(x)
     x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name="deep_dense")(x)
     return keras.layers.Dropout(dropout, name="deep_dropout")(x) if dropout else x
@@ -41,6 +43,7 @@ def wide_deep(
     kmers: tuple[int, ...] = (1, 2, 3),
     widths: tuple[int, ...] = (32,),
     kernel_size: int = 7,
+    pool_size: int = 1,
     units: int = 32,
     dropout: float = 0.7,
     wide_dropout: float = 0.5,
@@ -57,6 +60,7 @@ def wide_deep(
         kmers: lengths of the words on the wide path, each at least 1; a word has channels ** k features a position.
         widths: filters of the deep path's convolutions, in order.
         kernel_size: positions a convolution reads, at least 1.
+        pool_size: positions of which the dense layer sees each filter's greatest alone; 1 for every position.
         units: features of the deep path, after its last, dense layer.
         dropout: share of the deep path's features that is dropped in training after each layer, 0 to below 1.
         wide_dropout: share of the wide path's words that is dropped in training, 0 to below 1.
@@ -78,8 +82,9 @@ def wide_deep(
     require(len(set(kmers)) == len(kmers), who, "kmers must differ", kmers)
     require_positive(who, "widths", widths)
     require_positive(who, "kernel_size", kernel_size)
+    require_positive(who, "pool_size", pool_size)
     require_positive(who, "units", units)
     require_rate(who, "dropout", dropout)
     require_rate(who, "wide_dropout", wide_dropout)
-    features = [*wide(inputs, kmers, wide_dropout), deep(inputs, widths, kernel_size, units, dropout)]
+    features = [*wide(inputs, kmers, wide_dropout), deep(inputs, widths, kernel_size, pool_size, units, dropout)]
     return keras.layers.Concatenate(name="wide_and_deep")(features)

@@ -107,6 +107,10 @@ def _label(record: Record, key: str, path: str) -> str:
 
 def _of_folder(path: str, labelled: bool) -> Iterator[Piece]:
     """Each FASTA file is a class by its name without suffix."""
+    inner = sorted(str(entry) for entry in Path(path).iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if inner:
+        wanted = "a FASTA file for each class, none of them in a folder of its own"
+        raise BadInput("a folder within the folder of classes", wanted=wanted, where=inner[0])
     files = sorted(str(file) for file in Path(path).iterdir() if is_fasta(file.name) and file.is_file())
     if not files:
         wanted = f"a FASTA file for each class, {' '.join(SUFFIXES)}, plain or .gz"

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from data.errors import BadInput
-from data.tables import text_lines
+from data.tables import is_gzip, text_lines
 
 _HEADERS = ("track", "browser", "#")
 COLUMNS = ("chromosome", "start", "end", "name", "score", "strand")
@@ -65,6 +65,8 @@ def read_bed(path: str) -> Iterator[Interval]:
 
 
 def _interval(text: str, line: int, where: str) -> Interval:
+    if "\r" in text:
+        raise BadInput("a carriage return within a line", wanted="lines that end in LF or CRLF", where=where)
     cells = text.split("\t") if "\t" in text else text.split()
     if len(cells) < 3:
         raise BadInput("too few columns", wanted="chromosome, start and end", got=len(cells), where=where)
@@ -88,15 +90,17 @@ class Genome:
     """A FASTA file of chromosomes with an index beside it, `GENOME.fai`, which is made where there is none.
 
     Args:
-        path: the file, not compressed, or by bgzip.
+        path: the file, not compressed: places cannot be found in a compressed one.
 
     Raises:
-        BadInput: no such file, a file that cannot be indexed, or an index that is older than the file.
+        BadInput: no such file, a compressed one, one that cannot be indexed, or an index that is older than the file.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         next(text_lines(path), "")
+        if is_gzip(path):
+            raise BadInput("the genome is compressed", wanted="the file unpacked: gunzip", where=path)
         index = path + ".fai"
         if os.path.exists(index) and os.path.getmtime(index) < os.path.getmtime(path):
             raise BadInput("the index is older than the genome", wanted="no index, or a new one", where=index)
@@ -107,8 +111,8 @@ class Genome:
 
         try:
             return pyfaidx.Fasta(self.path, as_raw=True, rebuild=False)
-        except (pyfaidx.FastaIndexingError, pyfaidx.UnsupportedCompressionFormat, ImportError, ValueError) as error:
-            wanted = "plain FASTA, the lines of a chromosome all of one length, with one kind of line end"
+        except (pyfaidx.FastaIndexingError, ValueError) as error:
+            wanted = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
             raise BadInput("the genome cannot be indexed", wanted=wanted, got=error, where=self.path) from None
         except OSError as error:
             wanted = "a folder that can be written to, or an index beside the genome"

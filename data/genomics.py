@@ -12,6 +12,7 @@ import numpy as np
 
 from data import folds as folding
 from data.dna_files import Form, pieces
+from data.dna_sets import EMBEDDED, published
 from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
 from data.errors import BadInput
@@ -22,15 +23,6 @@ from data.sequences import content_ids, encode
 from data.splits import Rows, Splits
 from data.tables import Table
 from data.targets import Target, column_of, names_of, summary
-
-EMBEDDED = Path(__file__).parent / "embedded"
-PUBLISHED = {
-    "splice": {
-        "file": "splice.csv.gz",
-        "source": "UCI Machine Learning Repository, primate splice junctions (Noordewier, Towell, Shavlik 1991)",
-        "licence": "CC BY 4.0",
-    }
-}
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class GenomicsData:
         train: file to learn from, where the splits are given; what is not given is carved out of it.
         val: file to choose by, beside `train`.
         test: file to be judged on, beside `train`; never changed.
-        name: published set by its name: splice.
+        name: published set by its name: splice, or one of tensorflow-datasets, such as genomics_ood.
         genome: FASTA file that the intervals of BED files lie in.
         width: bases that are taken about the centre of each interval; 0 takes the interval.
         sequence_column: name of the column of sequences.
@@ -99,15 +91,14 @@ def load(options: GenomicsData, seed: int) -> Splits:
 
     Returns:
         Splits with `sequence` (Sequences) and `label` (of `data.targets.column_of`). In meta: name, source, licence,
-        unit, files, sha256 (of each file), target, classes (or labels; none of values), length (the longest), shortest
-        (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases, split_rule,
-        duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
+        unit, files, sha256 (of each file), target, strands, classes (or labels; none of values), length (the longest),
+        shortest (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases,
+        split_rule, duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
 
     Raises:
         BadInput: with file, line and column, whatever keeps these files from being learnt from.
     """
-    paths, about = _paths(options)
-    files = {part: read_labelled(path, options.form) for part, path in paths.items()}
+    files, about = _files(options)
     learnt = files.get("all") or files["train"]
     names = names_of(options.target, learnt.labels, learnt.place)
     labels = {part: column_of(options.target, file.labels, names, file.place) for part, file in files.items()}
@@ -118,10 +109,11 @@ def load(options: GenomicsData, seed: int) -> Splits:
         part: Rows({"sequence": file.sequences.select(keep[part], width), "label": labels[part][keep[part]]})
         for part, file in files.items()
     }
-    _check_kept(parts, paths)
+    _check_kept(parts, files)
     parts, rule = divide(parts, learnt.chromosomes[keep[next(iter(keep))]], options.rule(seed))
-    _check_parts(parts, names, next(iter(paths.values())))
-    meta = about | _facts(paths, files, names) | {"target": options.target, "split_rule": rule, "duplicates": report}
+    _check_parts(parts, names, next(iter(files.values())).path)
+    meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
+    meta |= {"split_rule": rule, "duplicates": report}
     return Splits(**parts, meta=meta | _facts_of_splits(parts, names))
 
 
@@ -198,26 +190,22 @@ def _whole(splits: Splits) -> Rows:
     return folding.subset(rows, np.flatnonzero(keep["all"]))
 
 
-def _paths(options: GenomicsData) -> tuple[dict[str, str], dict[str, str]]:
+def _files(options: GenomicsData) -> tuple[dict[str, Labelled], dict[str, str]]:
     """The file of each part, and what is known of where they come from."""
     given = given_parts(options, "a file")
-    if given or options.path:
-        paths = given or {"all": options.path}
-        name = Path(next(iter(paths.values()))).name
-        return paths, {"name": name, "source": "the user's files", "licence": "not stated"}
-    name = options.name or "splice"
-    if name not in PUBLISHED:
-        raise BadInput("data: unknown name", wanted=f"one of {', '.join(PUBLISHED)}", got=name)
-    known = PUBLISHED[name]
-    about = {"name": name, "source": known["source"], "licence": known["licence"]}
-    return {"all": str(EMBEDDED / known["file"])}, about
+    if not given and not options.path:
+        return published(options.name or "splice", options.form)
+    paths = given or {"all": options.path}
+    files = {part: read_labelled(path, options.form) for part, path in paths.items()}
+    name = Path(next(iter(paths.values()))).name
+    return files, {"name": name, "source": "the user's files", "licence": "not stated"}
 
 
-def _check_kept(parts: Mapping[str, Rows], paths: Mapping[str, str]) -> None:
+def _check_kept(parts: Mapping[str, Rows], files: Mapping[str, Labelled]) -> None:
     for part, rows in parts.items():
         if not rows.size:
             wanted = "sequences that do not all stand under another label or in another file too"
-            raise BadInput("no row is left without its duplicates", wanted=wanted, where=paths[part])
+            raise BadInput("no row is left without its duplicates", wanted=wanted, where=files[part].path)
 
 
 def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) -> None:
@@ -231,14 +219,14 @@ def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) 
             raise BadInput(f"no row left for {part}", wanted=wanted, where=where)
 
 
-def _facts(paths: Mapping[str, str], files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
+def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
     lengths = np.concatenate([file.sequences.lengths for file in files.values()])
-    pure = (1, 2, 4, 8)
+    pure, paths = (1, 2, 4, 8), {part: file.path for part, file in files.items()}
     return {
         "unit": "one DNA sequence",
         # Where the package lies is no fact of the data.
         "files": {part: Path(path).name if Path(path).parent == EMBEDDED else path for part, path in paths.items()},
-        "sha256": {part: _digest(path) for part, path in paths.items()},
+        "sha256": {part: _digest(file) for part, file in files.items()},
         "classes": classes,
         "length": int(lengths.max()),
         "shortest": int(lengths.max()) if lengths.min() == lengths.max() else 1,
@@ -256,12 +244,15 @@ def _facts_of_splits(parts: Mapping[str, Rows], classes: Sequence[str]) -> dict[
     }
 
 
-def _digest(path: str) -> str:
-    """Of a file; of a folder that of its files' names and contents."""
-    if not Path(path).is_dir():
-        return digest_of_file(path)
-    files = sorted(file for file in Path(path).iterdir() if file.is_file())
-    return sha256("".join(f"{file.name} {digest_of_file(str(file))}\n" for file in files).encode()).hexdigest()
+def _digest(file: Labelled) -> str:
+    """Of a file; of a folder that of its files' names and contents; of what is neither, that of its bases."""
+    path = Path(file.path)
+    if path.is_file():
+        return digest_of_file(file.path)
+    if not path.is_dir():
+        return sha256(file.sequences.codes.tobytes()).hexdigest()
+    inside = sorted(file for file in path.iterdir() if file.is_file())
+    return sha256("".join(f"{file.name} {digest_of_file(str(file))}\n" for file in inside).encode()).hexdigest()
 
 
 def _digest_of_rows(rows: Rows) -> str:

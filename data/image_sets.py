@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import BadInput
 from data.image_decoding import decode, encode_png
 from data.image_source import Part, Source
+from data.public_sets import opened, rows_of
 
 SPLITS = {"train": "train", "validation": "val", "test": "test"}  # of tensorflow-datasets -> part
 
@@ -37,29 +37,12 @@ def published(name: str, side: int) -> Source:
     Raises:
         BadInput: no such set, not one of pictures with labels, or it cannot be had.
     """
-    import tensorflow_datasets as tfds
-
-    try:  # array records are the form that can be read row by row
-        builder = tfds.builder(name, try_gcs=False, file_format="array_record")
-    except (ValueError, ImportError, LookupError) as error:
-        wanted = "digits, fashion_mnist or a name of tensorflow-datasets"
-        raise BadInput("data: unknown name", wanted=wanted, got=f"{name} ({_first_line(error)})") from None
-    if not {"image", "label"} <= set(builder.info.features or {}):
-        raise BadInput("data: not a set of pictures with labels", wanted="features `image` and `label`", got=name)
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # of the network, the disk, or a set that has to be downloaded by hand
-        wanted = "a network, or --data.path"
-        raise BadInput("the set cannot be had", wanted=wanted, got=_first_line(error), where=name) from None
+    builder = opened(name, ("image", "label"), "digits, fashion_mnist or a name of tensorflow-datasets")
     there = {"train", *builder.info.splits}
-    parts = {p: _rows(builder.as_data_source(split), side) for split, p in SPLITS.items() if split in there}
+    parts = {p: _rows(rows_of(builder, split), side) for split, p in SPLITS.items() if split in there}
     source = f"tensorflow-datasets {builder.info.full_name}"
     about = {"name": name, "source": source, "licence": "that of the set, see its page"}
     return Source(parts, list(builder.info.features["label"].names), about)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:160]
 
 
 def _rows(source: Any, side: int) -> Part:

@@ -34,6 +34,8 @@ def plant(
 ) -> Planted:
     """Write a genome of random bases, every second interval of which holds a motif on either strand.
 
+    Half of the others hold one with a single wrong base: nothing else in random bases would tell that one is enough.
+
     Args:
         folder: made where it is not there.
         seed: same seed, same files.
@@ -55,8 +57,9 @@ def plant(
             for index in range(each):
                 start = index * 2 * width + width // 2
                 if index % 2 == 0:
-                    at, length = _plant(bases, start, width, rng)
-                    places.append((name, start, at, length))
+                    places.append((name, start, *_plant(bases, start, width, rng)))
+                elif index % 4 == 1:
+                    _break(bases, *_plant(bases, start, width, rng), rng)
                 bed.append(f"{name}\t{start}\t{start + width}\t{'bound' if index % 2 == 0 else 'unbound'}\n")
             text = "".join(bases)
             file.write(f">{name}\n" + "".join(f"{text[i : i + LINE]}\n" for i in range(0, len(text), LINE)))
@@ -74,6 +77,20 @@ def _plant(bases: np.ndarray, start: int, width: int, rng: np.random.Generator) 
     return at, len(motif)
 
 
+def _break(bases: np.ndarray, at: int, length: int, rng: np.random.Generator) -> None:
+    place = _inside(at, length, rng)
+    bases[place] = _other(bases[place], rng)
+
+
+def _inside(at: int, length: int, rng: np.random.Generator) -> int:
+    """A place in a motif that is not one of its three first or last."""
+    return at + 3 + int(rng.integers(length - 6))
+
+
+def _other(letter: str, rng: np.random.Generator) -> str:
+    return str(rng.choice([other for other in LETTERS if other != letter]))
+
+
 def _changes(
     genome: dict[str, np.ndarray],
     places: Sequence[tuple[str, int, int, int]],
@@ -86,11 +103,10 @@ def _changes(
     for number in range(count):
         name, start, at, length = places[int(rng.integers(len(places)))]
         breaks = number % 2 == 0
-        inside = at + 3 + int(rng.integers(length - 6))
         outside = [place for place in range(start, start + width) if not at - 8 <= place < at + length + 8]
-        place = inside if breaks else int(rng.choice(outside))
+        place = _inside(at, length, rng) if breaks else int(rng.choice(outside))
         ref = genome[name][place]
-        alt = rng.choice([letter for letter in LETTERS if letter != ref])
+        alt = _other(ref, rng)
         kind = "breaks" if breaks else "elsewhere"
         lines.append(f"{name}\t{place + 1}\t{kind}{number // 2 + 1}\t{ref}\t{alt}\t.\t.\t.\n")
     return lines

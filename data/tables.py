@@ -177,6 +177,12 @@ def _delimiter(name: str, header: str) -> str:
     return usual if usual in header else max(usual + "\t;,", key=header.count)
 
 
+def is_gzip(path: str) -> bool:
+    """Whether a file that can be read begins as gzip does."""
+    with open(path, "rb") as file:
+        return file.read(2) == _GZIP
+
+
 def text_lines(name: str) -> Iterator[str]:
     """Lines of a plain or gzip file with their ends, decoded one by one so that a fault has a line.
 

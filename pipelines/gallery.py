@@ -128,9 +128,9 @@ FAMILIES = (
     ),
     Family(
         "Wide and deep",
-        "Position itself has a meaning, beside local patterns.",
-        "y = W [positional words of x, cnn(x)]",
-        ("wide_deep",),
+        "Position itself has a meaning, beside local patterns; or how often words occur has, wherever they stand.",
+        "y = W [positional words of x, cnn(x)], or W [counts of words of x, dense(counts, motifs of x)]",
+        ("wide_deep", "kmer_deep"),
     ),
     Family(
         "Graph convolutional",

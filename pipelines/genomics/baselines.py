@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from data.sequences import reverse_complement
 from data.splits import Rows, Splits
-from pipelines.measures import classification, multi_label, regression
+from pipelines.measures import better, classification, multi_label, regression
 from pipelines.task import Scores
 
 POSITIONS = 2_000  # longer sequences have no position that means the same in all of them
@@ -27,17 +28,17 @@ def of_classes(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
     Returns:
         name -> split -> scores.
     """
-    return _baselines(splits, _classifier, lambda one, other: one["nll"] < other["nll"])
+    return _baselines(splits, _classifier, "nll")
 
 
 def of_labels(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
     """A logistic regression for each label; as `of_classes`."""
-    return _baselines(splits, _labeller, lambda one, other: one["nll"] < other["nll"])
+    return _baselines(splits, _labeller, "nll")
 
 
 def of_values(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
     """Ridge regressions; as `of_classes`."""
-    return _baselines(splits, _ridge, lambda one, other: one["rmse"] < other["rmse"])
+    return _baselines(splits, _ridge, "rmse")
 
 
 def positions(codes: np.ndarray) -> np.ndarray:
@@ -46,15 +47,16 @@ def positions(codes: np.ndarray) -> np.ndarray:
     return (bits / np.maximum(bits.sum(2, keepdims=True), 1)).reshape(len(codes), -1).astype("float32")
 
 
-def kmer_counts(codes: np.ndarray) -> np.ndarray:
+def kmer_counts(codes: np.ndarray, strands: str = "given") -> np.ndarray:
     """Square roots of the counts of all 1- to 5-mers: (rows, 1364) float32; ambiguous k-mers are not counted.
 
-    The root keeps a frequent k-mer from drowning the others (a variance-stabilising transform of counts).
+    The root keeps a frequent k-mer from drowning the others (a variance-stabilising transform of counts). Of "both"
+    strands a k-mer counts with its reverse complement, so that either strand of a sequence has the same counts.
     """
     digit = np.full(16, -1)
     digit[[1, 2, 4, 8]] = range(4)
-    bases = digit[codes]
-    return np.concatenate([np.sqrt(_counts(bases, k)) for k in KMERS], axis=1).astype("float32")
+    read = [digit[codes], digit[reverse_complement(codes)]] if strands == "both" else [digit[codes]]
+    return np.concatenate([np.sqrt(sum(_counts(b, k) for b in read)) for k in KMERS], axis=1).astype("float32")
 
 
 def _counts(bases: np.ndarray, k: int) -> np.ndarray:
@@ -66,23 +68,19 @@ def _counts(bases: np.ndarray, k: int) -> np.ndarray:
     return np.bincount(flat, minlength=rows * 4**k).reshape(rows, 4**k)
 
 
+Extract = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[[Any, np.ndarray, float], Callable[[Any, np.ndarray], Scores]]
 
 
-def _baselines(splits: Splits, fit: Fit, better: Callable[[Scores, Scores], bool]) -> dict[str, dict[str, Scores]]:
+def _baselines(splits: Splits, fit: Fit, measure: str) -> dict[str, dict[str, Scores]]:
     """On which base stands where, and on how often each k-mer occurs."""
-    features = {"kmer_regression": kmer_counts}
+    features: dict[str, Extract] = {"kmer_regression": partial(kmer_counts, strands=splits.meta["strands"])}
     if splits.meta["length"] <= POSITIONS:
         features = {"positional_regression": positions, **features}
-    return {name: _best(splits, extract, fit, better) for name, extract in features.items()}
+    return {name: _best(splits, extract, fit, measure) for name, extract in features.items()}
 
 
-def _best(
-    splits: Splits,
-    extract: Callable[[np.ndarray], np.ndarray],
-    fit: Fit,
-    better: Callable[[Scores, Scores], bool],
-) -> dict[str, Scores]:
+def _best(splits: Splits, extract: Extract, fit: Fit, measure: str) -> dict[str, Scores]:
     """The regression whose strength does best on validation, scored on every split."""
     from scipy.sparse import csr_matrix
     from threadpoolctl import threadpool_limits
@@ -94,8 +92,10 @@ def _best(
         return {name: judge(columns[name], rows["label"]) for name, rows in splits.items()}
 
     with threadpool_limits(1):  # beside TensorFlow's threads, those of the linear algebra only wait for each other
-        found = map(fitted, STRENGTHS)
-        return reduce(lambda one, other: other if better(other["val"], one["val"]) else one, found)
+        best, *others = map(fitted, STRENGTHS)
+        for other in others:
+            best = other if better(measure, other["val"][measure], best["val"][measure]) else best
+        return best
 
 
 def _classifier(features: Any, labels: np.ndarray, strength: float) -> Callable[[Any, np.ndarray], Scores]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from pipelines.flags import parse, positional
 from pipelines.options import did_you_mean
 from pipelines.report import Report
 from pipelines.trained import open_trained
+
+if TYPE_CHECKING:
+    from pipelines.genomics.importance import Importance
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,14 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     flags = parse(ExplainFlags, rest, program, "Which bases decided, and the motifs that sequences share.")
     place, file = model_and_file(names)
     export, _, model = open_trained(domain, place)
+    from pipelines.genomics.importance import answers
     from pipelines.verbs import test_rows
 
     metadata = export.metadata
     codes = _codes_of_file(domain, file, metadata) if file else _codes(test_rows(domain, export))
     explained = Explainer(model, metadata, flags)
-    told = [explained.answer(number, name, codes) for number, name in explained.answers()]
+    asked, outputs = explained.answers(), answers(model, codes)
+    told = [explained.answer(number, name, codes, outputs) for number, name in asked]
     report = Report(flags.json)
     for one in told:
         report.note(_line(one))
@@ -119,13 +124,18 @@ class Explainer:
             raise BadInput(what, wanted=f"one of {', '.join(self.names)}", got=wanted)
         return [(number, name) for number, name in enumerate(self.names) if not wanted or name == wanted]
 
-    def answer(self, number: int, name: str, codes: np.ndarray) -> dict[str, Any]:
-        """Explain one answer by the sequences that have it, or by all where it is asked for by name."""
-        from pipelines.genomics import logos
-        from pipelines.genomics.importance import answers, score_of
-        from pipelines.genomics.motifs import find_motifs
+    def answer(self, number: int, name: str, codes: np.ndarray, outputs: np.ndarray) -> dict[str, Any]:
+        """Explain one answer by the sequences that have it, or by all where it is asked for by name.
 
-        outputs, score = answers(self.model, codes), score_of(self.target, number)
+        Args:
+            number: of the answer among the outputs.
+            name: of the answer.
+            codes: (rows, length) of all sequences.
+            outputs: of the model for them.
+        """
+        from pipelines.genomics.importance import score_of
+
+        score = score_of(self.target, number)
         scores = np.asarray(score(outputs))
         own = self._own(outputs, number)
         rows = own[np.argsort(-scores[own], kind="stable")][: self.flags.rows]
@@ -134,20 +144,37 @@ class Explainer:
         if not len(rows):
             return told
         found = self.find(self.model, codes[rows], score)
-        texts = decode(codes[rows])
-        for place in range(min(self.flags.draw, len(rows))):
-            text, path = texts[place], folder / f"sequence{rows[place] + 1}.png"
-            title = f"row {rows[place] + 1}, {name}: score {scores[rows[place]]:.2f}"
+        titles = [f"row {row + 1}, {name}: score {scores[row]:.2f}" for row in rows]
+        tracks = self._tracks(codes[rows], found, titles, [folder / f"sequence{row + 1}.png" for row in rows])
+        shared = self._motifs(codes[rows], found, name, folder)
+        return {**told, **shared, "figures": [*tracks, *shared["figures"]]}
+
+    def _tracks(self, codes: np.ndarray, found: Importance, titles: Sequence[str], paths: Sequence[Path]) -> list[str]:
+        """Draw the first sequences one by one."""
+        from pipelines.genomics import logos
+
+        drawn = []
+        for place, text in enumerate(decode(codes[: self.flags.draw])):
             parts = found.effects[place, : len(text)], found.contributions[place, : len(text)]
-            told["figures"].append(str(logos.track(text, *parts, title, path)))
-        bases = (codes[rows][..., None] == np.array([1, 2, 4, 8])).astype(float)
+            drawn.append(str(logos.track(text, *parts, titles[place], paths[place])))
+        return drawn
+
+    def _motifs(self, codes: np.ndarray, found: Importance, name: str, folder: Path) -> dict[str, Any]:
+        """Find, draw and write what the sequences share."""
+        from pipelines.genomics import logos
+        from pipelines.genomics.motifs import find_motifs
+
+        bases = (codes[..., None] == np.array([1, 2, 4, 8])).astype(float)
         motifs = find_motifs(bases, found.contributions, self.flags.motifs, self.flags.width)
-        if motifs:
-            told["figures"].append(str(logos.motif_logos(motifs, f"What speaks for {name}", folder / "motifs.png")))
-            named = [(f"{name}_{i}", motif) for i, motif in enumerate(motifs, start=1)]
-            told["meme"] = str(logos.meme(named, folder / "motifs.meme"))
-        told["motifs"] = [{"consensus": m.consensus, "windows": m.windows, "share": round(m.share, 4)} for m in motifs]
-        return told
+        if not motifs:
+            return {"motifs": [], "figures": []}
+        figure = logos.motif_logos(motifs, f"What speaks for {name}", folder / "motifs.png")
+        named = [(f"{name}_{i}", motif) for i, motif in enumerate(motifs, start=1)]
+        return {
+            "motifs": [{"consensus": m.consensus, "windows": m.windows, "share": round(m.share, 4)} for m in motifs],
+            "figures": [str(figure)],
+            "meme": str(logos.meme(named, folder / "motifs.meme")),
+        }
 
     def _own(self, outputs: np.ndarray, number: int) -> np.ndarray:
         """Rows of which the model gives this answer; all where it was asked for by name, or of values."""

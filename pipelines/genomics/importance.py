@@ -57,10 +57,9 @@ def mutagenesis(model: keras.Model, codes: np.ndarray, score: Callable[[Any], An
     size = max(1, NUMBERS // length)
     before = _in_batches(scored, codes, size)
     effects = np.zeros((rows, length, 4), np.float32)
-    places = [(row, place, base) for row in range(rows) for place in np.flatnonzero(codes[row]) for base in range(4)]
-    changes = np.array([p for p in places if codes[p[0], p[1]] != CODES[p[2]]], np.int64).reshape(-1, 3)
-    for start in range(0, len(changes), size):
-        row, place, base = changes[start : start + size].T
+    changes = np.nonzero((codes != 0)[..., None] & (codes[..., None] != CODES))
+    for start in range(0, len(changes[0]), size):
+        row, place, base = (numbers[start : start + size] for numbers in changes)
         changed = codes[row]
         changed[np.arange(len(row)), place] = CODES[base]
         effects[row, place, base] = _in_batches(scored, changed, size) - before[row]

@@ -64,6 +64,14 @@ RECIPES: dict[str, Run] = dict(
             "after Bo et al. 2025, Revisiting convolution architecture in the realm of DNA foundation models",
         ),
         _recipe(
+            "kmer_deep",
+            "kmer_deep",
+            {},
+            Fit(epochs=12, batch_size=128, learning_rate=1e-3, weight_decay=0.1, keep="last"),
+            "after Cheng et al. 2016 and Ghandi et al. 2014 (gkm-SVM): counts of words beside a convnet",
+            "GUE tf_0, both strands, one seed: MCC x 100 on dev 60.6, k-mer regression 58.8, plain convnets 46 to 54",
+        ),
+        _recipe(
             "resnet",
             "resnet",
             {},

@@ -113,7 +113,10 @@ def effects(
         differences of log odds.
     """
     pairs = [haplotypes(variant, genome, metadata["data"]["length"]) for variant in variants]
-    answers = served({"sequence": [pair[side] for side in (0, 1) for pair in pairs]})
+    asked = [pair[side] for side in (0, 1) for pair in pairs]
+    place = {text: row for row, text in enumerate(dict.fromkeys(asked))}  # alternatives of a base share its reference
+    told = served({"sequence": list(place)})
+    answers = {name: values[[place[text] for text in asked]] for name, values in told.items()}
     if metadata["data"].get("target", "class") == "value":
         before, after = np.split(answers["value"][:, None], 2)
         return [before, after - before]

@@ -8,6 +8,7 @@ import pytest
 
 from arch import builder
 from arch.dna import KMers, OneHotBases, ReverseComplement, strand_invariant
+from arch.kmer_deep import WordCounts
 
 A, C, G, T, R, N = 1, 2, 4, 8, 5, 15
 COMPLEMENT = {A: T, C: G, G: C, T: A, R: 10, N: N}  # 10 is Y: C or T
@@ -20,6 +21,7 @@ SMALL = {
     "recurrent": {"units": (7,)},
     "transformer_encoder": {"depth": 1, "width": 8, "heads": 2},
     "wide_deep": {"widths": (5,), "units": 3, "kernel_size": 3},
+    "kmer_deep": {"kmers": (1, 2, 3), "widths": (5,), "units": 3, "kernel_size": 3},
 }
 
 
@@ -93,8 +95,29 @@ def test_a_word_is_masked_as_soon_as_it_touches_padding() -> None:
     assert keras.ops.convert_to_numpy(mask).tolist() == [[True, True, False, False]]
 
 
+@pytest.mark.parametrize(("k", "gap"), [(1, 0), (2, 0), (3, 2), (5, 0), (4, 3)])
+def test_counts_of_words_with_gaps_are_what_a_loop_counts(k: int, gap: int) -> None:
+    rows = np.random.default_rng(5).integers(0, 4, (3, 13))
+    half = k // 2 or 1
+    loop = np.zeros((3, 4**k))
+    for row, letters in enumerate(rows):
+        for t in range(13 - k - gap + 1):
+            word = [*letters[t : t + half], *letters[t + half + gap : t + k + gap]]
+            loop[row, int("".join(map(str, word)), 4)] += 1
+    counts = keras.ops.convert_to_numpy(WordCounts(k, gap)(np.eye(4, dtype="float32")[rows]))
+    np.testing.assert_array_equal(counts, loop)  # sums of ones are exact
+
+
+def test_words_in_padding_are_not_counted_and_ambiguous_ones_in_parts() -> None:
+    counts = keras.ops.convert_to_numpy(WordCounts(2)(one_hot([C, R, C, 0, 0])))[0].reshape(4, 4)
+    assert counts[1].tolist() == [0.5, 0, 0.5, 0]  # CA and CG
+    assert counts[:, 1].tolist() == [0.5, 0, 0.5, 0]  # AC and GC
+    assert counts.sum() == 2
+
+
 def test_products_of_words_are_counted() -> None:
     assert KMers(3).multiply_adds((None, 11, 4)) == 9 * (16 + 64)
+    assert WordCounts(4, 3).multiply_adds((None, 11, 4)) == 5 * 256
 
 
 @pytest.mark.parametrize("k", [0, 8])

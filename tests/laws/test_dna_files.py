@@ -1,5 +1,6 @@
 """FASTA, BED and the rest: what is read, how it is divided, and what each fault says."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,10 @@ def test_a_folder_with_a_file_for_each_class_is_labelled_by_their_names(tmp_path
     assert [piece.chromosomes for piece in whole] == [["chr1", "chr2"], ["chr1"]]
     write(tmp_path / "empty.fa", "")
     assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(f"{tmp_path}/empty.fa:1: empty file")
+    (tmp_path / "third").mkdir()
+    assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(
+        f"{tmp_path}/third: a folder within the folder"
+    )
 
 
 def test_intervals_are_read_from_their_strand_of_the_genome(genome, tmp_path):
@@ -112,6 +117,7 @@ def test_a_width_is_taken_about_the_centre_and_what_lies_outside_is_unknown(geno
         ("chr1\t1\t40\tx", ":1: beyond the end of chr1; wanted an end of at most 26, got 40"),
         ("chr1\t1\t27\tx", ":1: beyond the end of chr1 (does the file count from 1? BED counts from 0)"),
         ("chr1\t1\t5", ":1:name: empty name"),
+        ("chr1\t1\t5\tx\rchr1\t1\t5\ty", ":1: a carriage return within a line; wanted lines that end in LF"),
         ("# nothing", ": no interval"),
     ],
 )
@@ -129,7 +135,13 @@ def test_a_genome_that_cannot_be_read_by_place_says_why(genome, tmp_path):
     gone = str(tmp_path / "gone.fa")
     assert refused(lambda: Genome(gone)).startswith(f"{gone}: no such file")
     ragged = write(tmp_path / "ragged.fa", ">chr1\nACGT\nAC\nACGT\n")
-    assert refused(lambda: Genome(ragged).lengths).startswith(f"{ragged}: the genome cannot be indexed; wanted plain")
+    assert refused(lambda: Genome(ragged).lengths).startswith(f"{ragged}: the genome cannot be indexed; wanted FASTA")
+    twice = write(tmp_path / "twice.fa", ">chr1\nACGT\n>chr1\nAC\n")
+    assert "each name once" in (told := refused(lambda: Genome(twice).lengths))
+    assert 'Duplicate key "chr1"' in told
+    packed = str(tmp_path / "packed.fa")
+    Path(packed).write_bytes(gzip.compress(b">chr1\nACGT\n"))
+    assert refused(lambda: Genome(packed)) == f"{packed}: the genome is compressed; wanted the file unpacked: gunzip"
     assert Genome(genome).lengths == {"chr1": 26, "chr2": 16}
     import os
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.dna_sets import EMBEDDED
 from data.errors import BadInput
-from data.genomics import EMBEDDED, GenomicsData, labelled_rows, load
+from data.genomics import GenomicsData, labelled_rows, load
 from data.sequences import LETTERS, Sequences, content_ids, decode, encode, reverse_complement
 from data.splits import Splits
 from data.tables import read_table, stream
@@ -280,7 +281,10 @@ def test_a_file_that_is_not_there_is_a_folder_or_may_not_be_read_says_so(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (GenomicsData(name="splise"), "data: unknown name; wanted one of splice, got splise"),
+        (
+            GenomicsData(name="splise"),
+            "data: unknown name; wanted splice, genomics_ood or a name of tensorflow-datasets",
+        ),
         (GenomicsData(path="a.csv", name="splice"), "data: several sources; wanted one of path, name, or train"),
         (GenomicsData(path="a.csv", test="b.csv"), "data: several sources"),
         (
@@ -467,3 +471,28 @@ def test_the_source_imports_neither_keras_nor_tensorflow_nor_sklearn() -> None:
     code = "import sys, data.genomics; print({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_set_of_tensorflow_datasets_is_read_by_its_name(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    asked = []
+
+    def rows(builder, split, **_):
+        asked.append(split)
+        letters = "ACGT"[len(asked) :] + "ACGT"[: len(asked)]
+        return [{"seq": (letters[row % 4] + letters * 2).encode(), "label": row % 3} for row in range(23)]
+
+    with tfds.testing.mock_data(num_examples=1, as_data_source_fn=rows, data_dir=str(tmp_path)):
+        splits = load(GenomicsData(name="genomics_ood", duplicates="keep"), 0)
+    assert asked == ["train", "validation", "test"]
+    assert splits.meta["rows"] == {"train": 23, "val": 23, "test": 23}
+    assert splits.meta["classes"] == ["Bacillus", "Burkholderia", "Clostridium"]
+    assert decode(splits.test["sequence"])[0] == "TTACGTACG"
+    assert splits.meta["source"].startswith("tensorflow-datasets genomics_ood")
+
+
+def test_a_set_that_is_not_of_sequences_is_refused(tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    message = "wanted features `seq` and `label`, got mnist"
+    with tfds.testing.mock_data(num_examples=1, data_dir=str(tmp_path)), pytest.raises(BadInput, match=message):
+        load(GenomicsData(name="mnist"), 0)

@@ -10,7 +10,7 @@ from keras import ops
 
 from arch import builder
 from arch.recurrent import recurrent
-from arch.sequences import SequencePool
+from arch.sequences import SequenceMaxPool1D, SequencePool
 from arch.tcn import receptive_field, tcn
 from arch.transformer import LearnedPositions, SelfAttention, SinusoidalPositions, rotate, transformer_encoder
 from arch.wide_deep import wide_deep
@@ -25,6 +25,7 @@ MASKED = [
     ("recurrent", {"cell": "lstm", "units": (5, 3), "bidirectional": True}),
     ("recurrent", {"cell": "gru", "units": (5,), "bidirectional": True, "pool": "average"}),
     ("recurrent", {"cell": "gru", "units": (5,), "pool": "max"}),
+    ("kmer_deep", {"kmers": (1, 2), "gaps": (2,), "widths": (5,), "kernel_size": 3, "units": 7}),
     ("transformer_encoder", {"depth": 2, "width": 12, "heads": 3, "positions": "rotary"}),
     ("transformer_encoder", {"depth": 1, "width": 12, "heads": 3, "norm": "post", "positions": "sinusoidal"}),
 ]
@@ -172,6 +173,13 @@ def test_pooling_leaves_masked_positions_out(kind: str, expected: list) -> None:
     x = np.array([[[1, -2], [3, -4], [50, 60]], [[7, -8], [9, -1], [8, 8]]], "float32")
     mask = np.array([[True, True, False], [True, False, False]])
     np.testing.assert_array_equal(SequencePool(kind)(x, mask=mask), expected)
+
+
+def test_windows_leave_masked_positions_out() -> None:
+    x = np.array([[[1.0], [5.0], [2.0], [7.0], [3.0]]], "float32")
+    mask = np.array([[True, False, True, False, False]])
+    assert SequenceMaxPool1D(2, padding="same")(x, mask=mask)[0, :, 0].numpy().tolist() == [1, 2, 0]
+    assert SequenceMaxPool1D(2, padding="same")(x)[0, :, 0].numpy().tolist() == [5, 7, 3]
 
 
 @pytest.mark.parametrize("kind", ["last", "average", "max", "flatten"])

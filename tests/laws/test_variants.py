@@ -8,7 +8,7 @@ from data.genome import Genome
 from data.planted import MOTIFS, plant
 from data.variants import Variant, haplotypes, read_variants, why_not
 from pipelines.genomics.strata import _interval
-from pipelines.genomics.variants import class_odds, label_odds
+from pipelines.genomics.variants import class_odds, effects, label_odds
 
 CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
 
@@ -81,15 +81,25 @@ def test_odds_are_exact_where_a_probability_is_nearly_one():
     assert np.isfinite(odds).all()
 
 
+def distance(text, motif):
+    """Bases that differ where the motif fits best."""
+    places = range(len(text) - len(motif) + 1)
+    return min(sum(a != b for a, b in zip(text[place:], motif, strict=False)) for place in places)
+
+
 def test_planted_intervals_and_changes_are_what_they_say(tmp_path):
     made = plant(tmp_path, chromosomes=2, intervals=12, width=60, changes=20)
     genome = Genome(str(made.genome))
     both = [*MOTIFS, *("".join({"A": "T", "C": "G", "G": "C", "T": "A"}[b] for b in m[::-1]) for m in MOTIFS)]
     lines = [line.split("\t") for line in made.intervals.read_text().split("\n") if line]
     assert len(lines) == 12
+    wrong = []
     for chromosome, start, end, label in lines:
         text = genome.bases(chromosome, int(start), int(end))
-        assert any(motif in text for motif in both) == (label == "bound")
+        nearest = min(distance(text, motif) for motif in both)
+        assert nearest == 0 if label == "bound" else nearest > 0
+        wrong.append(nearest)
+    assert wrong.count(1) == 4  # of the unbound, every second of a chromosome misses one base
     for variant in read_variants(str(made.changes)):
         assert why_not(variant, genome) == ""
         before, after = haplotypes(variant, genome, 25)
@@ -106,3 +116,17 @@ def test_intervals_of_shares_are_wilsons():
     assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert _interval(0, 5)[0] == pytest.approx(0)
     assert _interval(5, 5)[1] == pytest.approx(1)
+
+
+def test_alternatives_of_one_base_are_asked_about_their_reference_once(genome):
+    asked = []
+
+    def served(columns):
+        asked.extend(columns["sequence"])
+        return {"value": np.array([float(text.count("G")) for text in columns["sequence"]])}
+
+    changes = [at(2, "C", "G"), at(2, "C", "T"), at(3, "G", "A")]
+    before, effect = effects(served, {"data": {"length": 5, "target": "value"}}, genome, changes)
+    assert asked == ["NACGT", "ACGTT", "NAGGT", "NATGT", "ACATT"]
+    assert before[:, 0].tolist() == [1, 1, 1]
+    assert effect[:, 0].tolist() == [1, 0, -1]
