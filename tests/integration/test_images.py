@@ -194,12 +194,21 @@ def test_pictures_that_must_not_be_mirrored_have_no_mirrored_view(trained):
 # Recipes, a run, its figures
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "fine_tune"])
 def test_every_recipe_builds_for_digits_and_for_colour_pictures(name):
     digits = load(ImagesData(), 0).meta
     colour = {**digits, "height": 32, "width": 32, "channels": 3, "mean": [1.0] * 3, "deviation": [1.0] * 3}
     for meta in (digits, colour):
         assert outline(lambda meta=meta: build(TASK, RECIPES[name], meta)).output_shape == (None, 10)
+
+
+def test_a_backbone_is_fine_tuned_and_its_pixels_are_not_standardised():
+    run = DOMAIN.recipe("fine_tune")
+    run = run.with_(model=replace(run.model, options={"weights": "", "backbone": "mobilenet"}))
+    meta = {**load(ImagesData(), 0).meta, "height": 32, "width": 37}
+    model = build(TASK, run, meta)
+    assert model.get_layer("scaling")(np.full((1, 2, 2, 1), 200, np.uint8)).numpy().tolist() == [[[[200.0]] * 2] * 2]
+    assert model.output_shape == (None, 10)
 
 
 def test_the_fast_recipe_whitens_its_first_layer_by_training_pictures(trained):
