@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from data.economics_covariates import Asked
+from data.economics_files import UnknownFrequency, from_file
 from data.economics_panel import Panel, check_lengths, constant, owner
-from data.economics_panel import panel as of_series
-from data.economics_sources import COMPETITIONS, from_file, named
+from data.economics_sources import COMPETITIONS, named
 from data.economics_splits import boundaries, chosen, digest, divided
 from data.economics_windows import Windows, fixed_rows
 from data.errors import BadInput
+from data.given import options_of
 from data.splits import Rows, Splits
 
 HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "weekly": 13, "daily": 14, "hourly": 48, "other": 8}
@@ -42,6 +44,11 @@ class EconomicsData:
         window: newest values that a network reads; 0 for two horizons.
         seasons: auto divides seasons out before a network where a test finds any; none leaves them to it.
         unit: what a network's values are counted in: the mean level of the window, or its mean change.
+        past: columns of a long table that are known up to the origin, as visits.
+        future: columns that are known for the dates to be forecast too, in rows whose y is empty, as price.
+        static: columns that hold one number or word for a series, as region.
+        lags: of each past column, the periods by which it is published later; none for no delay.
+        calendar: season tells a network which month, quarter, weekday or hour each step is.
     """
 
     path: str = ""
@@ -60,6 +67,11 @@ class EconomicsData:
     window: int = 0
     seasons: Literal["auto", "none"] = "auto"
     unit: Literal["change", "level"] = "change"
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    lags: tuple[int, ...] = ()
+    calendar: Literal["none", "season"] = "none"
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work before anything is read."""
@@ -70,6 +82,16 @@ class EconomicsData:
             raise BadInput("data.origins cannot work", wanted="at least 1", got=self.origins)
         if not 0 < self.val_share <= 1:
             raise BadInput("data.val_share cannot work", wanted="above 0, at most 1", got=self.val_share)
+        if any(self.asked) and not self.path:
+            raise BadInput("covariates are columns of a file", wanted="data.path", got=f"data.name {self.name}")
+        if self.lags and (len(self.lags) != len(self.past) or min(self.lags) < 0):
+            wanted = f"a number, 0 or more, for each of the {len(self.past)} columns of data.past"
+            raise BadInput("data.lags cannot work", wanted=wanted, got=self.lags)
+
+    @property
+    def asked(self) -> Asked:
+        """The columns that are covariates."""
+        return Asked(self.past, self.future, self.static, self.lags)
 
 
 def load(options: EconomicsData, seed: int) -> Splits:
@@ -82,8 +104,8 @@ def load(options: EconomicsData, seed: int) -> Splits:
     Returns:
         Splits of rows (series, origin), with `history`, `target` and `scale` made around each batch
         (`data.economics_windows`). In meta: name, source, licence, files, sha256, unit, frequency, period, horizon,
-        length (of a history), shortest, series, transform, levels, split_rule, dropped, and for each split rows and
-        digest.
+        length (of a history), shortest, series, transform, levels, split_rule, dropped, covariates, and for each split
+        rows and digest.
 
     Raises:
         BadInput: with series and date, whatever keeps the series from being forecast.
@@ -102,9 +124,7 @@ def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
     horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
     for fold in range(k):
         check_lengths(panel, fold * horizon + 1, f"{k} folds")
-        earlier = [panel.series(i)[: panel.lengths[i] - fold * horizon] for i in range(len(panel))]
-        cut = of_series(earlier, panel.ids, panel.first, panel.frequency, panel.held)
-        made = splits(cut, about, options, seed)
+        made = splits(panel.before(fold * horizon), about, options, seed)
         rule = f"fold {fold + 1} of {k}, {fold} horizons before the end; {made.meta['split_rule']}"
         yield Splits(made.train, made.val, made.test, {**made.meta, "split_rule": rule, "fold": fold, "folds": k})
 
@@ -121,7 +141,8 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
     choosing = chosen(len(panel), options.val_share, seed)
     if not choosing.all():
         rule += f", of {choosing.sum():,} of the {len(panel):,} series"
-    rows = divided(Windows(panel, length, horizon), ends, choosing, stride, options.draws, options.recent)
+    windows = Windows(panel, length, horizon, calendar=options.calendar != "none")
+    rows = divided(windows, ends, choosing, stride, options.draws, options.recent)
     facts = {
         "unit": "one forecast of one series",
         "frequency": panel.frequency.name,
@@ -133,6 +154,7 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
         "dropped": dropped,
         "transform": options.transform,
         "levels": list(LEVELS),
+        "covariates": covariates(panel, options, ends[0]),
         "split_rule": rule,
         "rows": {name: part.size for name, part in rows.items()},
         "digest": {name: digest(panel, part, ends, name) for name, part in rows.items()},
@@ -143,8 +165,24 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
 def read(options: EconomicsData) -> tuple[Panel, dict[str, Any]]:
     """The series and what is known of their source."""
     if options.path:
-        return from_file(options.path, options.frequency)
+        return from_file(options.path, options.frequency, options.asked)
     return named(options.name, options.frequency or ("quarterly" if options.name in COMPETITIONS else ""))
+
+
+def covariates(panel: Panel, options: EconomicsData, ends: np.ndarray) -> dict[str, Any]:
+    """What a model must know of the covariates, by kind, those of the calendar among them; empty where there are none.
+
+    Raises:
+        BadInput: a calendar of series that have no dates or no seasons.
+    """
+    told = panel.covariates.facts(ends) if panel.covariates else {}
+    if options.calendar == "season":
+        of = panel.frequency
+        if not of.unit or of.period == 1 or of.name == "weekly":
+            got = f"{of.name} series" + ("" if of.unit else " without dates")
+            raise BadInput("no calendar", wanted="dated months, quarters, days or hours", got=got)
+        told["season"] = {"names": ["season"]}
+    return told
 
 
 def without_constants(panel: Panel, what: str, horizon: int) -> tuple[Panel, int]:
@@ -187,7 +225,12 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     panel, facts = known(path, metadata)
     check_lengths(panel, facts["horizon"] + facts["shortest"], "a horizon, a season and one before")
     last = panel.lengths - facts["horizon"]
-    return fixed_rows(panel, Windows(panel, facts["length"], facts["horizon"]), last, last, 1)
+    return fixed_rows(panel, windows_of(panel, facts), last, last, 1)
+
+
+def windows_of(panel: Panel, facts: Mapping[str, Any]) -> Windows:
+    """What makes the windows of a model that is there already."""
+    return Windows(panel, facts["length"], facts["horizon"], calendar="season" in facts["covariates"])
 
 
 def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, Any]]:
@@ -196,14 +239,15 @@ def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, A
     Raises:
         BadInput: another frequency than the model's.
     """
-    facts = metadata["data"]
+    facts, asked = metadata["data"], options_of(EconomicsData, metadata).asked
+    learnt = facts["covariates"].get("static", {}).get("names", ())
     try:
-        panel, _ = from_file(path, "")
-    except BadInput as error:
-        if "tell the frequency" not in error.what:
-            raise
-        panel, _ = from_file(path, facts["frequency"])
+        panel, _ = from_file(path, "", asked, learnt)
+    except UnknownFrequency:
+        panel, _ = from_file(path, facts["frequency"], asked, learnt)
     if panel.frequency.name not in (facts["frequency"], "other"):
         raise BadInput("series of another frequency", wanted=facts["frequency"], got=panel.frequency.name, where=path)
+    if "season" in facts["covariates"] and not panel.frequency.unit:
+        raise BadInput("no calendar", wanted="dates", got="numbers", where=path)
     check_signs(panel, facts["transform"])
     return panel, facts

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from data.economics_covariates import Covariates
 from data.economics_frequencies import Frequency, date
 from data.errors import BadInput
 
@@ -23,6 +24,7 @@ class Panel:
         first: period of each series' first value, as `data.economics_frequencies.periods` counts them.
         frequency: of all of them.
         held: values at the end of each series that its source holds out for test; 0 where it does not say.
+        covariates: what else is known of the series; None for nothing.
     """
 
     values: np.ndarray
@@ -31,6 +33,7 @@ class Panel:
     first: np.ndarray
     frequency: Frequency
     held: int = 0
+    covariates: Covariates | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,18 +58,29 @@ class Panel:
     def take(self, chosen: np.ndarray) -> Panel:
         """Some of the series, in this order."""
         parts = [self.series(i) for i in chosen]
-        return panel(parts, [self.ids[i] for i in chosen], self.first[chosen], self.frequency, self.held)
+        ids, of = [self.ids[i] for i in chosen], self.covariates
+        return panel(parts, ids, self.first[chosen], self.frequency, self.held, of and of.take(chosen))
+
+    def before(self, count: int) -> Panel:
+        """The series without their newest values, and all that was known of these."""
+        parts = [self.series(i)[: self.lengths[i] - count] for i in range(len(self))]
+        return panel(parts, self.ids, self.first, self.frequency, self.held, self.covariates)
 
     def digest(self) -> str:
         """Of ids, dates and values."""
         text = sha256("\n".join(self.ids).encode())
-        for array in (self.first, self.starts, self.values):
+        for array in (self.first, self.starts, self.values, *(self.covariates.arrays() if self.covariates else ())):
             text.update(np.ascontiguousarray(array).tobytes())
         return text.hexdigest()
 
 
 def panel(
-    series: Sequence[np.ndarray], ids: Sequence[str], first: Sequence[int] | np.ndarray, of: Frequency, held: int = 0
+    series: Sequence[np.ndarray],
+    ids: Sequence[str],
+    first: Sequence[int] | np.ndarray,
+    of: Frequency,
+    held: int = 0,
+    covariates: Covariates | None = None,
 ) -> Panel:
     """A panel of these series, checked.
 
@@ -77,7 +91,7 @@ def panel(
         raise BadInput("no series", wanted="at least one")
     starts = np.concatenate([[0], np.cumsum([len(part) for part in series])]).astype(np.int64)
     values = np.concatenate(series).astype(np.float64)
-    made = Panel(values, starts, tuple(map(str, ids)), np.asarray(first, np.int64), of, held)
+    made = Panel(values, starts, tuple(map(str, ids)), np.asarray(first, np.int64), of, held, covariates)
     if (wrong := np.flatnonzero(~np.isfinite(values))).size:
         index, position = owner(made, int(wrong[0]))
         got = str(values[wrong[0]])

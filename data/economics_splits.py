@@ -71,7 +71,8 @@ def divided(
     earliest = np.full(len(panel), least)
     if recent:
         earliest = np.maximum(earliest, train - recent * horizon)
-    learnt = drawn_rows(Windows(panel, windows.length, horizon, earliest, train - horizon), draws)
+    drawing = Windows(panel, windows.length, horizon, earliest, train - horizon, windows.calendar)
+    learnt = drawn_rows(drawing, draws)
     if not learnt.size:
         wanted = f"a series of which {least} values and a horizon of {horizon} lie before validation"
         got = f"at most {train.max()} values"

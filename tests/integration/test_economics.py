@@ -236,9 +236,9 @@ def test_the_parts_of_a_forecast_add_up_to_the_networks_mean(small):
     history = splits.test.batch(np.arange(splits.test.size))["history"]
     whole = np.asarray(parts(model)({"history": history})["members"]).mean(1)
     # a product of values is rounded in another order
-    np.testing.assert_allclose(sum(taken_apart(model, history).values()), whole, rtol=1e-4)
+    np.testing.assert_allclose(sum(taken_apart(model, {"history": history}).values()), whole, rtol=1e-4)
     with pytest.raises(BadInput, match="have no parts"):
-        taken_apart(engine.prepare(small, TASK, splits).model, history)
+        taken_apart(engine.prepare(small, TASK, splits).model, {"history": history})
 
 
 def test_ets_stands_in_where_it_cannot_be_fitted():

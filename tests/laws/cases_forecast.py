@@ -43,6 +43,8 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.forecast.answers.Intervals": {"levels": (0.1, 0.7)},
     "arch.forecast.answers.Unit": {"period": 3},
     "arch.forecast.answers.Unscaled": {"horizon": 5},
+    "arch.forecast.covariates.Seasons": {"period": 5, "steps": 7, "first": -3},
+    "arch.forecast.covariates.Standardised": {"mean": (1.0, 2.0), "deviation": (0.5, 3.0), "lags": (0, 2)},
     "arch.forecast.esrnn.Interleave": {"dilation": 3},
     "arch.forecast.esrnn.Woven": {"dilation": 3},
     "arch.forecast.heads.Distances": {"levels": (0.1, 0.5, 0.7), "steps": 5, "shape": "normal"},

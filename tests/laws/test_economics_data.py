@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from data.economics import EconomicsData, folds, load
+from data.economics_files import from_file
 from data.economics_frequencies import FREQUENCIES, date, days_of, frequency, periods
-from data.economics_sources import from_file
 from data.economics_windows import Windows, drawn, seasonal_errors
 from data.errors import BadInput
 from pipelines.economics.baselines import statistical

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from arch.forecast.answers import Blend, Intervals, Unit, Unscaled, conformal_offsets
+from arch.forecast.covariates import Seasons, Standardised, correction
 from arch.forecast.heads import Distances, normal_quantiles, pinball
 from arch.forecast.linear import Trend
 from arch.forecast.nbeats import functions
@@ -205,3 +206,26 @@ def test_bases_are_powers_and_waves():
     np.testing.assert_allclose(waves, [[1, 1, 1, 1], [1, 0, -1, 0], [0, 1, 0, -1]], atol=1e-6)
     # the past goes on where the future begins
     np.testing.assert_allclose(functions("seasonality", 4, 4, True), waves, atol=1e-6)
+
+
+def test_seasons_are_counted_on_and_back():
+    found = np.asarray(Seasons(4, 6, -2)(np.array([3, 0])))
+    np.testing.assert_array_equal(found.argmax(-1), [[1, 2, 3, 0, 1, 2], [2, 3, 0, 1, 2, 3]])
+    np.testing.assert_array_equal(found.sum(-1), 1)
+
+
+def test_covariates_are_scaled_and_what_is_late_or_missing_is_zero():
+    values = np.array([[[1.0, 9.0], [5.0, NAN], [7.0, 8.0]]], "float32")
+    found = np.asarray(Standardised((3.0, 5.0), (2.0, 4.0), (1, 0))(values))
+    np.testing.assert_array_equal(found, [[[-1, 1], [1, 0], [0, 0.75]]])
+
+
+def test_a_correction_is_zero_before_it_has_learnt_and_has_something_to_read():
+    window, known = keras.Input((5, 3)), {"future": keras.Input((5 + 3, 2)), "static": keras.Input((2,))}
+    model = keras.Model([window, *known.values()], correction(window, known, horizon=3))
+    random = np.random.default_rng(1)
+    given = [random.normal(size=(7, *x.shape[1:])).astype("float32") for x in model.inputs]
+    np.testing.assert_array_equal(model(given), np.zeros((7, 3)))
+    for wrong in ({}, {"weather": window}):
+        with pytest.raises(ValueError, match="correction: covariates must be of past, future, static"):
+            correction(window, wrong, horizon=3)
