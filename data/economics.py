@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from data.economics_covariates import Asked
-from data.economics_files import UnknownFrequency, from_file
+from data.economics_cells import UnknownFrequency
+from data.economics_files import from_file
+from data.economics_options import EconomicsData
 from data.economics_panel import Panel, check_lengths, constant, owner
 from data.economics_sources import COMPETITIONS, named
 from data.economics_splits import boundaries, chosen, digest, divided
+from data.economics_vintages import as_of_date, check_as_of, check_not_before, vintage_of
 from data.economics_windows import Windows, fixed_rows
 from data.errors import BadInput
 from data.given import options_of
@@ -20,78 +23,8 @@ from data.splits import Rows, Splits
 
 HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "weekly": 13, "daily": 14, "hourly": 48, "other": 8}
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)  # of the quantiles that are forecast
+LOGS, GROWTH = (4, 5, 6), 7  # codes of transforms
 LONGEST = 512  # values of a history that a model sees, unless more are asked for
-
-
-@dataclass(frozen=True)
-class EconomicsData:
-    """Which series to learn from; without a path, those of a competition.
-
-    Attributes:
-        path: CSV, TSV or parquet with unique_id, ds, y; or ds and a column a series; or columns of numbers alone.
-        name: published series where there is no path: m1, m3, tourism or macrodata.
-        frequency: yearly to hourly, a code as QE, or values a season; of a file, where its dates do not tell it.
-        horizon: values to forecast; 0 for the competition's own, else by the frequency: 6 years, 8 quarters, 18 months.
-        history: newest values of a series that a model sees; 0 for all of the longest one, at most 512.
-        draws: windows that are drawn from each series for an epoch, others in every epoch.
-        recent: how many horizons before the end windows are drawn from; 0 for the whole series.
-        split: last holds out a horizon for test and one for validation; fractions 20 % and 10 % of each series.
-        val_share: share of the series, drawn by the seed, that are judged to choose by; others are learnt up to test.
-        origins: forecasts of a horizon that are judged in each part, one behind the other; with split last.
-        stride: values from one judged forecast to the next; 0 for a whole horizon.
-        transform: what a model learns: values, their differences, logarithms, or differences of logarithms.
-        constant: what is done about series that never move, which MASE cannot judge.
-        window: newest values that a network reads; 0 for two horizons.
-        seasons: auto divides seasons out before a network where a test finds any; none leaves them to it.
-        unit: what a network's values are counted in: the mean level of the window, or its mean change.
-        past: columns of a long table that are known up to the origin, as visits.
-        future: columns that are known for the dates to be forecast too, in rows whose y is empty, as price.
-        static: columns that hold one number or word for a series, as region.
-        lags: of each past column, the periods by which it is published later; none for no delay.
-        calendar: season tells a network which month, quarter, weekday or hour each step is.
-    """
-
-    path: str = ""
-    name: str = "m3"
-    frequency: str = ""
-    horizon: int = 0
-    history: int = 0
-    draws: int = 16
-    recent: int = 0
-    split: Literal["last", "fractions"] = "last"
-    origins: int = 1
-    stride: int = 0
-    val_share: float = 1.0
-    transform: Literal["level", "difference", "log", "log_difference"] = "level"
-    constant: Literal["refuse", "drop", "keep"] = "refuse"
-    window: int = 0
-    seasons: Literal["auto", "none"] = "auto"
-    unit: Literal["change", "level"] = "change"
-    past: tuple[str, ...] = ()
-    future: tuple[str, ...] = ()
-    static: tuple[str, ...] = ()
-    lags: tuple[int, ...] = ()
-    calendar: Literal["none", "season"] = "none"
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot work before anything is read."""
-        for name, least in {"horizon": 0, "history": 0, "recent": 0, "stride": 0, "window": 0, "draws": 1}.items():
-            if getattr(self, name) < least:
-                raise BadInput(f"data.{name} cannot work", wanted=f"at least {least}", got=getattr(self, name))
-        if self.origins < 1:
-            raise BadInput("data.origins cannot work", wanted="at least 1", got=self.origins)
-        if not 0 < self.val_share <= 1:
-            raise BadInput("data.val_share cannot work", wanted="above 0, at most 1", got=self.val_share)
-        if any(self.asked) and not self.path:
-            raise BadInput("covariates are columns of a file", wanted="data.path", got=f"data.name {self.name}")
-        if self.lags and (len(self.lags) != len(self.past) or min(self.lags) < 0):
-            wanted = f"a number, 0 or more, for each of the {len(self.past)} columns of data.past"
-            raise BadInput("data.lags cannot work", wanted=wanted, got=self.lags)
-
-    @property
-    def asked(self) -> Asked:
-        """The columns that are covariates."""
-        return Asked(self.past, self.future, self.static, self.lags)
 
 
 def load(options: EconomicsData, seed: int) -> Splits:
@@ -121,7 +54,7 @@ def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
         BadInput: as `load`; a series too short for so many.
     """
     panel, about = read(options)
-    horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
+    horizon = horizon_of(panel, options)
     for fold in range(k):
         check_lengths(panel, fold * horizon + 1, f"{k} folds")
         made = splits(panel.before(fold * horizon), about, options, seed)
@@ -131,14 +64,17 @@ def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
 
 def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed: int) -> Splits:
     """Series that were read, checked and split as `load` says."""
-    horizon = options.horizon or panel.held or HORIZONS[panel.frequency.name]
+    horizon = horizon_of(panel, options)
     if panel.held and horizon > panel.held:
         raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
+    panel = panel if options.transform == "file" else replace(panel, codes=None)
     panel, dropped = without_constants(panel, options.constant, horizon)
     check_signs(panel, options.transform)
     stride, length = options.stride or horizon, options.history or int(min(panel.lengths.max() - horizon, LONGEST))
     ends, rule = boundaries(panel, options.split, horizon, horizon + (options.origins - 1) * stride)
     choosing = chosen(len(panel), options.val_share, seed)
+    if about.get("truth"):
+        rule = f"{rule.replace('official', 'in time')}; as of {options.as_of}, test from vintage {about['truth']}"
     if not choosing.all():
         rule += f", of {choosing.sum():,} of the {len(panel):,} series"
     windows = Windows(panel, length, horizon, calendar=options.calendar != "none")
@@ -149,7 +85,8 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
         "period": panel.frequency.period,
         "horizon": horizon,
         "length": length,
-        "shortest": panel.frequency.period + 1,
+        "shortest": panel.frequency.period + 1 + lost(options.transform),
+        "vintage": about.get("vintage", ""),
         "series": len(panel),
         "dropped": dropped,
         "transform": options.transform,
@@ -165,8 +102,26 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
 def read(options: EconomicsData) -> tuple[Panel, dict[str, Any]]:
     """The series and what is known of their source."""
     if options.path:
-        return from_file(options.path, options.frequency, options.asked)
+        return of_path(options)
     return named(options.name, options.frequency or ("quarterly" if options.name in COMPETITIONS else ""))
+
+
+def of_path(options: EconomicsData) -> tuple[Panel, dict[str, Any]]:
+    """The series of a file, or of a folder of vintages as of a date."""
+
+    def file(path: str) -> tuple[Panel, dict[str, Any]]:
+        return from_file(path, options.frequency, options.asked)
+
+    if Path(options.path).is_dir():
+        return as_of_date(options.path, options.as_of, lambda panel: horizon_of(panel, options), file)
+    check_as_of(options.path, options.as_of)
+    panel, about = file(options.path)
+    return panel, about | ({"vintage": vintage_of(options.path)} if options.as_of else {})
+
+
+def horizon_of(panel: Panel, options: EconomicsData) -> int:
+    """Values to forecast."""
+    return options.horizon or panel.held or HORIZONS[panel.frequency.name]
 
 
 def covariates(panel: Panel, options: EconomicsData, ends: np.ndarray) -> dict[str, Any]:
@@ -183,6 +138,11 @@ def covariates(panel: Panel, options: EconomicsData, ends: np.ndarray) -> dict[s
             raise BadInput("no calendar", wanted="dated months, quarters, days or hours", got=got)
         told["season"] = {"names": ["season"]}
     return told
+
+
+def lost(transform: str) -> int:
+    """Values by which what a model learns is shorter than a history, at most."""
+    return 2 if transform in ("second_difference", "log_second_difference", "growth_difference", "file") else 0
 
 
 def without_constants(panel: Panel, what: str, horizon: int) -> tuple[Panel, int]:
@@ -204,16 +164,24 @@ def without_constants(panel: Panel, what: str, horizon: int) -> tuple[Panel, int
 
 
 def check_signs(panel: Panel, transform: str) -> None:
-    """Refuse what has no logarithm.
+    """Refuse what has no logarithm, no growth, or no code of a transform.
 
     Raises:
         BadInput: naming series and date of the first such value.
     """
-    if not transform.startswith("log"):
-        return
-    if (wrong := np.flatnonzero(panel.values <= 0)).size:
-        where = panel.place(*owner(panel, int(wrong[0])))
-        raise BadInput("no logarithm", wanted="values above 0", got=panel.values[wrong[0]], where=where)
+    if transform == "file" and panel.codes is None:
+        raise BadInput("no transforms", wanted="FRED-MD's row of codes, or another data.transform", got="none")
+    own = np.zeros(len(panel), int) if panel.codes is None or transform != "file" else panel.codes
+    codes = np.repeat(own, panel.lengths)
+    logs = np.isin(codes, LOGS) | transform.startswith("log")
+    growth = (codes == GROWTH) | transform.startswith("growth")
+    for what, wanted, wrong in (
+        ("no logarithm", "values above 0", logs & (panel.values <= 0)),
+        ("no growth", "values other than 0", growth & (panel.values == 0)),
+    ):
+        if wrong.any():
+            place = int(wrong.argmax())
+            raise BadInput(what, wanted=wanted, got=panel.values[place], where=panel.place(*owner(panel, place)))
 
 
 def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
@@ -240,6 +208,7 @@ def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, A
         BadInput: another frequency than the model's.
     """
     facts, asked = metadata["data"], options_of(EconomicsData, metadata).asked
+    check_not_before(path, facts)
     learnt = facts["covariates"].get("static", {}).get("names", ())
     try:
         panel, _ = from_file(path, "", asked, learnt)
@@ -249,5 +218,6 @@ def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, A
         raise BadInput("series of another frequency", wanted=facts["frequency"], got=panel.frequency.name, where=path)
     if "season" in facts["covariates"] and not panel.frequency.unit:
         raise BadInput("no calendar", wanted="dates", got="numbers", where=path)
+    panel = panel if facts["transform"] == "file" else replace(panel, codes=None)
     check_signs(panel, facts["transform"])
     return panel, facts

@@ -14,6 +14,11 @@ KINDS = ("past", "future", "static", "season")  # `season` is made from dates, t
 NAMED = 10  # missing pairs of series and date that an error lists
 
 
+def further(meta: Mapping[str, Any]) -> list[str]:
+    """What a model of these facts takes beside histories: covariates by kind, and the code of each transform."""
+    return [*meta["covariates"], *(["transform"] if meta["transform"] == "file" else [])]
+
+
 class Asked(NamedTuple):
     """Which columns of a long table are covariates.
 

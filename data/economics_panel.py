@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -25,6 +25,7 @@ class Panel:
         frequency: of all of them.
         held: values at the end of each series that its source holds out for test; 0 where it does not say.
         covariates: what else is known of the series; None for nothing.
+        codes: FRED-MD's code of each series' transform; None where its source does not say.
     """
 
     values: np.ndarray
@@ -34,6 +35,7 @@ class Panel:
     frequency: Frequency
     held: int = 0
     covariates: Covariates | None = None
+    codes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -59,17 +61,21 @@ class Panel:
         """Some of the series, in this order."""
         parts = [self.series(i) for i in chosen]
         ids, of = [self.ids[i] for i in chosen], self.covariates
-        return panel(parts, ids, self.first[chosen], self.frequency, self.held, of and of.take(chosen))
+        made = panel(parts, ids, self.first[chosen], self.frequency, self.held, of and of.take(chosen))
+        return replace(made, codes=None if self.codes is None else self.codes[chosen])
 
     def before(self, count: int) -> Panel:
         """The series without their newest values, and all that was known of these."""
         parts = [self.series(i)[: self.lengths[i] - count] for i in range(len(self))]
-        return panel(parts, self.ids, self.first, self.frequency, self.held, self.covariates)
+        made = panel(parts, self.ids, self.first, self.frequency, self.held, self.covariates)
+        return replace(made, codes=self.codes)
 
     def digest(self) -> str:
         """Of ids, dates and values."""
         text = sha256("\n".join(self.ids).encode())
-        for array in (self.first, self.starts, self.values, *(self.covariates.arrays() if self.covariates else ())):
+        codes = () if self.codes is None else (self.codes,)
+        others = self.covariates.arrays() if self.covariates else ()
+        for array in (self.first, self.starts, self.values, *others, *codes):
             text.update(np.ascontiguousarray(array).tobytes())
         return text.hexdigest()
 

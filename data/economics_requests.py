@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from data.economics import known, windows_of
-from data.economics_covariates import missing
+from data.economics_covariates import further, missing
 from data.economics_panel import Panel, check_lengths
 from data.tables import Table
 
@@ -38,7 +38,7 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
         columns = {"series": series, "origin": panel.lengths[series]}
         made = windows(columns, 0, -1)
         frequency = np.full(len(series), facts["period"], np.int64)
-        inputs = {name: made[name] for name in ("history", *facts["covariates"])}
+        inputs = {name: made[name] for name in ("history", *further(facts))}
         yield _dates(path, panel, series, facts["horizon"]), {**inputs, "frequency": frequency}
 
 

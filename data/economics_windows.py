@@ -43,7 +43,8 @@ class Windows:
         Returns:
             `history` (rows, length) and `target` (rows, horizon), float32, and `scale` (rows,): the mean absolute
             error of the seasonal naive forecast within the history, by which MASE divides; with a calendar `season`
-            (rows,) int32 of the first value to forecast, counted from 0; and what covariates there are.
+            (rows,) int32 of the first value to forecast, counted from 0; `transform` (rows,),
+            where there are codes; and covariates.
         """
         series, origin = columns["series"].astype(np.int64), columns["origin"].astype(np.int64)
         if self.first is not None and self.last is not None:
@@ -52,6 +53,8 @@ class Windows:
         begin = self.panel.starts[series]
         known = self.panel.covariates
         further = known.windows(series, origin, self.length, self.horizon) if known else {}
+        if self.panel.codes is not None:
+            further["transform"] = self.panel.codes[series]
         if self.calendar:
             further["season"] = season(self.panel.first[series] + origin, self.panel.frequency)
         return {

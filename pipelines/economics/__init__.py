@@ -26,6 +26,8 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     lines = [f"{meta['series']:,} {meta['frequency']} series{season}; {meta['horizon']} steps ahead"]
     if meta["dropped"]:
         lines.append(f"{meta['dropped']:,} series that never move were left out")
+    if meta.get("gone"):
+        lines.append(f"not in the newest vintage and left out: {', '.join(meta['gone'])[:120]}")
     if meta["covariates"]:
         told = [f"{kind}: {', '.join(about['names'])}" for kind, about in meta["covariates"].items()]
         lines.append(
@@ -56,7 +58,7 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.economics.task",
     about=_about,
-    facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels", "covariates"),
+    facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels", "covariates", "vintage"),
     fit=EconomicsFit,
     check=check,
     verbs={

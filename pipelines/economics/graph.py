@@ -12,9 +12,11 @@ import arch
 from arch.forecast.answers import Blend, Intervals, Unit, Unscaled
 from arch.forecast.covariates import Seasons, Standardised, correction
 from arch.forecast.heads import distances
-from arch.forecast.scaling import Deseasonalise, Restored, ScaledWindow, Transformed
+from arch.forecast.scaling import Deseasonalise, ScaledWindow
 from arch.forecast.statistical import Statistical
+from arch.forecast.transforms import Kind, Restored, Transformed
 from data.economics import LEVELS
+from data.economics_covariates import further
 from pipelines.economics.fit import fit_of
 from pipelines.run import Run
 from pipelines.task import Meta
@@ -28,29 +30,29 @@ class Asked(NamedTuple):
     Attributes:
         history: (batch, length) with NaN in front of shorter ones.
         meta: facts of the data.
-        covariates: by kind, as they come, see `shapes`.
+        further: by name, as they come, covariates and the code of a transform, see `shapes`.
     """
 
     history: keras.KerasTensor
     meta: Meta
-    covariates: Mapping[str, keras.KerasTensor]
+    further: Mapping[str, keras.KerasTensor]
 
 
 def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], Asked]:
     """Histories, (batch, length), in the units of their series, and the covariates."""
     history = keras.Input((meta["length"],), name="history")
-    covariates = {
-        kind: keras.Input(shape, name=kind, dtype="float32" if shape else "int32")
-        for kind, shape in shapes(meta).items()
+    others = {
+        name: keras.Input(shape, name=name, dtype="float32" if shape else "int32")
+        for name, shape in shapes(meta).items()
     }
-    return {"history": history, **covariates}, Asked(history, meta, covariates)
+    return {"history": history, **others}, Asked(history, meta, others)
 
 
 def shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
-    """Of one row's covariates, by kind.
+    """Of what one row brings beside its history.
 
     `past` (length, columns), `future` (length + horizon, columns), `static` (features,), and `season`, the number of
-    the season that the first value to forecast is in.
+    the season that the first value to forecast is in; and `transform`, FRED-MD's code.
     """
     length, count = meta["length"], {kind: len(about["names"]) for kind, about in meta["covariates"].items()}
     every = {
@@ -58,8 +60,9 @@ def shapes(meta: Meta) -> dict[str, tuple[int, ...]]:
         "future": (length + meta["horizon"], count.get("future", 0)),
         "static": (count.get("static", 0),),
         "season": (),
+        "transform": (),
     }
-    return {kind: shape for kind, shape in every.items() if kind in count}
+    return {name: every[name] for name in further(meta)}
 
 
 def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
@@ -89,8 +92,11 @@ def _network(asked: Asked, run: Run, build: Callable[..., Any], options: dict[st
     """The network's members in the series' units, the window that it reads, and how much each history moves."""
     data, meta, history = run.data, asked.meta, asked.history
     horizon, changed = meta["horizon"], history
-    if data.transform != "level":
-        changed = Transformed(data.transform, name="transformed")(history)
+    coded = data.transform == "file"
+    kind: Kind = "coded" if coded else data.transform
+    code = [asked.further["transform"]] if coded else []
+    if kind != "level":
+        changed = Transformed(kind, name="transformed")([history, *code] if code else history)
     period = meta["period"] if data.seasons == "auto" else 1
     seasonless, factors, shifts = Deseasonalise(period, horizon, name="past_seasons")(changed)
     window, by = ScaledWindow(window_of(run, meta), data.unit, name="past_window")(seasonless)
@@ -98,18 +104,18 @@ def _network(asked: Asked, run: Run, build: Callable[..., Any], options: dict[st
         scaled = build(window, **(options | {"horizon": horizon}))
     else:
         scaled = keras.layers.Dense(horizon, dtype="float32", name="forecast")(build(window, **options))
-    if asked.covariates:
+    if meta["covariates"]:
         change = correction(window, _covariates(asked, window.shape[1]), horizon=horizon)
         scaled = keras.layers.Add(name="corrected")([scaled, _repeated(change, scaled.shape[1] // horizon)])
     members = Unscaled(horizon, name="forecasts")([scaled, by, factors, shifts])
-    if data.transform != "level":
-        members = Restored(data.transform, name="restored")([members, history])
+    if kind != "level":
+        members = Restored(kind, name="restored")([members, history, *code])
     return members, window, Unit(meta["period"], name="past_unit")(history)
 
 
 def _covariates(asked: Asked, window: int) -> dict[str, Any]:
     """Covariates as a network reads them: scaled, of the dates of its window and of those to be forecast."""
-    meta, found = asked.meta, dict(asked.covariates)
+    meta, found = asked.meta, {kind: asked.further[kind] for kind in asked.meta["covariates"]}
     horizon = meta["horizon"]
     for kind in ("past", "future", "static"):
         if kind in found:

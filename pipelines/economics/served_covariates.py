@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.economics_covariates import Asked, published
+from data.economics import GROWTH, LOGS
+from data.economics_covariates import Asked, further, published
 from pipelines.served_graph import numbered, refuse
 from pipelines.task import Meta
 
@@ -21,24 +22,25 @@ SEASONS = {
 
 
 def fields(meta: Meta) -> dict[str, dict[str, Any]]:
-    """Of each kind of covariate what the served function takes, in order."""
-    told: dict[str, dict[str, Any]] = {}
-    for kind, about in meta["covariates"].items():
-        names = ", ".join(about["names"])
-        if kind == "season":
-            doc = f"of the first value to forecast, of each series; {SEASONS[meta['frequency']]}"
-            told[kind] = {"dtype": "int32", "shape": [None], "doc": doc}
-        elif kind == "static":
-            told[kind] = {"dtype": "float32", "shape": [None, len(about["names"])], "doc": f"of each series {names}"}
-        else:
-            dates = "its dates" if kind == "past" else f"its dates and the {meta['horizon']} to be forecast"
-            shape = [None, None, len(about["names"])]
-            told[kind] = {
-                "dtype": "float32",
-                "shape": shape,
-                "doc": f"of each series, at {dates}, {names}{_late(about)}",
-            }
+    """Of what the served function takes beside histories the schema, in order."""
+    told = {kind: _field(kind, about, meta) for kind, about in meta["covariates"].items()}
+    if "transform" in further(meta):
+        doc = "FRED-MD's code of each series, 1 to 7; 4 to 6 take values above 0, 7 values other than 0"
+        told["transform"] = {"dtype": "int32", "shape": [None], "doc": doc}
     return told
+
+
+def _field(kind: str, about: Mapping[str, Any], meta: Meta) -> dict[str, Any]:
+    """The schema of one kind of covariate."""
+    names = about["names"]
+    if kind == "season":
+        doc = f"of the first value to forecast, of each series; {SEASONS[meta['frequency']]}"
+        return {"dtype": "int32", "shape": [None], "doc": doc}
+    if kind == "static":
+        return {"dtype": "float32", "shape": [None, len(names)], "doc": f"of each series {', '.join(names)}"}
+    dates = "its dates" if kind == "past" else f"its dates and the {meta['horizon']} to be forecast"
+    doc = f"of each series, at {dates}, {', '.join(names)}{_late(about)}"
+    return {"dtype": "float32", "shape": [None, None, len(names)], "doc": doc}
 
 
 def _late(about: Mapping[str, Any]) -> str:
@@ -52,6 +54,9 @@ def checks(history: Any, covariates: Mapping[str, Any], meta: Meta) -> list[Any]
     length, horizon = tf.shape(history)[1], meta["horizon"]
     there = tf.math.is_finite(history)
     for kind, values in covariates.items():
+        if kind == "transform":
+            found += _coded(history, values)
+            continue
         if kind == "season":
             fits = (values >= 0) & (values < meta["period"])
             found.append(_refused(fits[:, None], f"season; wanted 0 to {meta['period'] - 1}"))
@@ -66,6 +71,17 @@ def checks(history: Any, covariates: Mapping[str, Any], meta: Meta) -> list[Any]
         with tf.control_dependencies([same]):
             found.append(_refused(_complete(kind, tf.identity(known), there, meta), f"{kind}: not a finite number"))
     return found
+
+
+def _coded(history: Any, codes: Any) -> list[Any]:
+    """What fails where a code is none, or a history has not what it takes."""
+    code, there = codes[:, None], tf.math.is_finite(history)
+    logs = tf.reduce_any([code == one for one in LOGS], 0)
+    return [
+        _refused((code >= 1) & (code <= 7), "transform; wanted a code of 1 to 7"),
+        _refused(~logs | ~there | (history > 0), "no logarithm; wanted values above 0"),
+        _refused((code != GROWTH) | ~there | (history != 0), "no growth; wanted values other than 0"),
+    ]
 
 
 def _said(what: str) -> Callable[[Any], list[str]]:
@@ -89,7 +105,7 @@ def _refused(right: Any, what: str) -> Any:
 
 def cut(kind: str, values: Any, meta: Meta) -> Any:
     """What a model reads of a covariate, NaN in front of what is shorter."""
-    if kind in ("static", "season"):
+    if kind in ("static", "season", "transform"):
         return values
     dates = meta["length"] + (meta["horizon"] if kind == "future" else 0)
     newest = values[:, -dates:]
@@ -101,7 +117,7 @@ def cut(kind: str, values: Any, meta: Meta) -> Any:
 def example(batch: Mapping[str, np.ndarray], meta: Meta) -> dict[str, np.ndarray]:
     """The covariates of the first row, as a client sends them: as long as its history, and 0 where none are read."""
     front = int(np.argmax(np.isfinite(batch["history"][0])))
-    found = {kind: batch[kind][:1] for kind in meta["covariates"]}
+    found = {kind: batch[kind][:1] for kind in further(meta)}
     for kind in ("past", "future"):
         if kind in found:
             found[kind] = np.nan_to_num(found[kind][:, front:])

@@ -20,10 +20,10 @@ from pipelines.task import Meta, Serving
 def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     """Histories, NaN in front of shorter ones, to the mean and quantiles of every step."""
     length, period, horizon = meta["length"], meta["period"], meta["horizon"]
-    further = fields(meta)
+    beside = fields(meta)
 
     def function(history: Any, frequency: Any, *others: Any) -> dict[str, Any]:
-        covariates = dict(zip(further, others, strict=True))
+        covariates = dict(zip(beside, others, strict=True))
         wrong = [*checks(history, meta), _right_frequency(frequency, period)]
         with tf.control_dependencies([*wrong, *covariate_checks(history, covariates, meta)]):
             newest = tf.identity(history[:, -length:])
@@ -41,7 +41,7 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
         {
             "history": {"dtype": "float32", "shape": [None, None], "doc": f"{doc}; NaN in front of shorter ones"},
             "frequency": {"dtype": "int64", "shape": [None], "doc": f"values of a season: {period}, of each series"},
-            **further,
+            **beside,
         },
         {
             "mean": {"dtype": "float32", "shape": [None, horizon], "doc": "of each step ahead"},
@@ -64,6 +64,8 @@ def checks(history: Any, meta: Meta) -> list[Any]:
     ]
     if meta["transform"].startswith("log"):
         found.append(_refuse(~there | (history > 0), "no logarithm; wanted values above 0"))
+    if meta["transform"].startswith("growth"):
+        found.append(_refuse(~there | (history != 0), "no growth; wanted values other than 0"))
     return found
 
 
@@ -88,5 +90,5 @@ def raw(rows: Rows) -> dict[str, np.ndarray]:
     """The rows as a client sends them."""
     batch = rows.batch(np.arange(rows.size))
     period = rows.around.panel.frequency.period  # type: ignore[union-attr]
-    sent = {name: values for name, values in batch.items() if name in ("history", *COVARIATES)}
+    sent = {name: values for name, values in batch.items() if name in ("history", "transform", *COVARIATES)}
     return {**sent, "frequency": np.full(rows.size, period, np.int64)}

@@ -57,8 +57,8 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.forecast.patchtst.Patches": {"size": 3, "stride": 2},
     "arch.forecast.scaling.Deseasonalise": {"period": 3, "horizon": 5},
     "arch.forecast.scaling.ScaledWindow": {"window": 7, "unit": "change"},
-    "arch.forecast.scaling.Restored": {"kind": "log"},
-    "arch.forecast.scaling.Transformed": {"kind": "log_difference"},
+    "arch.forecast.transforms.Restored": {"kind": "log"},
+    "arch.forecast.transforms.Transformed": {"kind": "growth_difference"},
     "arch.forecast.seq2seq.AttentionDecoder": {"units": 5, "horizon": 3, "cell": "lstm"},
     "arch.forecast.statistical.Statistical": {"methods": ("theta", "drift"), "horizon": 5, "period": 3},
 }

@@ -12,8 +12,9 @@ from arch.forecast.heads import Distances, normal_quantiles, pinball
 from arch.forecast.linear import Trend
 from arch.forecast.nbeats import functions
 from arch.forecast.nhits import Interpolate
-from arch.forecast.scaling import Deseasonalise, Restored, ScaledWindow, Transformed
+from arch.forecast.scaling import Deseasonalise, ScaledWindow
 from arch.forecast.statistical import METHODS, RATES, Statistical
+from arch.forecast.transforms import TRANSFORMS, Restored, Transformed
 
 NAN = float("nan")
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -139,12 +140,47 @@ def test_a_series_that_does_not_move_has_no_unit_and_so_forecasts_itself():
     assert np.isfinite(np.asarray(window)).all()
 
 
-@pytest.mark.parametrize("kind", ["level", "difference", "log", "log_difference"])
+@pytest.mark.parametrize("kind", TRANSFORMS)
 def test_a_transform_and_its_way_back_meet(kind):
     values = np.abs(histories(rows=2))[:, 20:] + 1
     past, future = values[:, :-5], values[:, -5:]
     whole = np.asarray(Transformed(kind)(values))
     np.testing.assert_allclose(Restored(kind)([whole[:, None, -5:], past])[:, 0], future, rtol=1e-5)
+
+
+def test_transforms_by_hand():
+    values = np.array([[NAN, 2.0, 4.0, 12.0]], "float32")
+    wanted = {
+        "second_difference": [NAN, NAN, NAN, 6.0],
+        "log_second_difference": [NAN, NAN, NAN, np.log(3) - np.log(2)],
+        "growth_difference": [NAN, NAN, NAN, 1.0],  # it grew by 100 and then by 200 %
+    }
+    for kind, found in wanted.items():
+        np.testing.assert_allclose(Transformed(kind)(values)[0], found, rtol=1e-6)
+
+
+def test_each_row_has_the_transform_of_its_code_there_and_back():
+    values = np.repeat(np.arange(3.0, 15.0)[None] ** 1.5, 7, axis=0)
+    values, codes = values.astype("float32"), np.arange(1, 8)
+    values[0] *= -1  # no logarithm, and none is asked for
+    whole = np.asarray(Transformed("coded")([values, codes]))
+    for row, kind in enumerate(TRANSFORMS):
+        # logarithms of many values at once may round otherwise in the last digit
+        np.testing.assert_allclose(
+            whole[row], np.asarray(Transformed(kind)(values[row : row + 1]))[0], rtol=1e-6, atol=1e-6
+        )
+    back = Restored("coded")([whole[:, None, -5:], values[:, :-5], codes])
+    np.testing.assert_allclose(back[:, 0], values[:, -5:], rtol=1e-5)
+
+
+def test_a_row_without_a_logarithm_spoils_no_gradient():
+    import tensorflow as tf
+
+    forecasts = tf.Variable(np.full((2, 1, 3), 0.5, "float32"))
+    history, codes = np.array([[-5.0, -7.0], [5.0, 7.0]], "float32"), np.array([2, 5])
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(Restored("coded")([forecasts, history, codes]))
+    assert np.isfinite(tape.gradient(total, forecasts)).all()
 
 
 def test_groups_are_averaged_within_and_then_among_each_other():
