@@ -46,7 +46,7 @@ def boundaries(panel: Panel, split: str, horizon: int, span: int) -> tuple[np.nd
 
 
 def chosen(series: int, share: float, seed: int) -> np.ndarray:
-    """Which series are judged to choose by, (series,) bool: of few series more, since intervals are calibrated there."""
+    """Which series are judged to choose by, (series,) bool: of a few all, since intervals are calibrated there."""
     order = np.random.default_rng([seed, series]).permutation(series)
     return order < max(FEWEST, round(share * series))
 
