@@ -1,10 +1,8 @@
 """Covariates from a table to the served end: what they teach, what is never read, what is refused."""
 
 import csv
-from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,14 +10,17 @@ import tensorflow as tf
 from data.economics import EconomicsData, load
 from data.economics_files import from_file
 from data.errors import BadInput
-from pipelines import verbs
+from pipelines import engine, verbs
 from pipelines.economics import DOMAIN
+from pipelines.economics.baselines import baselines
 from pipelines.economics.explain import taken_apart
 from pipelines.economics.fit import EconomicsFit
 from pipelines.economics.graph import parts
 from pipelines.economics.importance import importances
+from pipelines.export import export
 from pipelines.run import Model, Run
 
+TASK = DOMAIN.task
 HORIZON, LAG = 3, 2
 DATA = {
     "horizon": HORIZON,
@@ -62,24 +63,23 @@ def table(path, lines, header=HEADER):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A small run on the table, its export, its model and its served function."""
-    from pipelines.outcome import Session
-    from pipelines.report import Report
-    from pipelines.train import train
-
     folder = tmp_path_factory.mktemp("covariates")
     file = table(folder / "sales.csv", rows())
-    model = Model("nbeats", {"basis": "interpretable", "blocks": 1, "width": 16, "depth": 1, "members": 2})
-    run = Run("economics", "small", EconomicsData(path=file, **DATA), model, FIT)
-    result = train(Session(DOMAIN, Report(json=True), "economics"), run)
-    export = Path(result["export"])
-    keeps = tf.saved_model.load(str(export))
+    options = {"basis": "interpretable", "blocks": 1, "width": 16, "depth": 1, "members": 2}
+    run = Run("economics", "small", EconomicsData(path=file, **DATA), Model("nbeats", options), FIT)
+    splits = load(run.data, 0)
+    model = engine.fit(engine.prepare(run, TASK, splits), run, TASK, splits).model
+    told = {"domain": "economics", "run": run.as_json()}
+    told["data"] = {name: splits.meta[name] for name in (*DOMAIN.facts, "digest")}
+    place = export(model, TASK, splits.meta, splits.test, folder, "economics", told)
+    keeps = tf.saved_model.load(str(place))
     return SimpleNamespace(
         file=file,
         ahead=table(folder / "ahead.csv", rows(HORIZON)),
-        result=result,
-        export=export,
-        splits=load(run.data, 0),
-        model=keras.saving.load_model(export / "model.keras", compile=False),
+        smape=engine.evaluate(model, TASK, splits.test, splits.meta)["smape"],
+        export=place,
+        splits=splits,
+        model=model,
         keeps=keeps,
         served=keeps.signatures["serving_default"],
     )
@@ -87,7 +87,7 @@ def trained(tmp_path_factory):
 
 def ask(trained, change=lambda sent: None):
     """The served forecasts for the test rows, after a change of what is sent."""
-    sent = {name: values.copy() for name, values in DOMAIN.task.raw(trained.splits.test).items()}
+    sent = {name: values.copy() for name, values in TASK.raw(trained.splits.test).items()}
     change(sent)
     answers = trained.served(**{name: tf.constant(values) for name, values in sent.items()})
     return answers["mean"].numpy()
@@ -95,8 +95,8 @@ def ask(trained, change=lambda sent: None):
 
 def test_a_promotion_that_no_history_tells_of_is_forecast(trained):
     # the best that a method without covariates can do is the mean of 100 and 150, wrong by a fifth
-    assert trained.result["scores"]["test"]["smape"] < 10
-    assert trained.result["baselines"]["ses"]["test"]["smape"] > 15
+    assert trained.smape < 10
+    assert baselines(trained.splits, 0)["ses"]["test"]["smape"] > 15
 
 
 def test_what_is_published_later_is_never_read(trained):
@@ -165,12 +165,12 @@ def test_predict_reads_the_rows_to_be_forecast_and_lists_those_that_are_missing(
 
 def test_evaluate_takes_the_same_table(trained):
     scores = verbs.evaluate(DOMAIN, str(trained.export), trained.file, json=True)["scores"]["test"]
-    assert scores["smape"] == pytest.approx(trained.result["scores"]["test"]["smape"], rel=1e-4)
+    assert scores["smape"] == pytest.approx(trained.smape, rel=1e-4)
 
 
 def test_the_promotion_is_the_most_important_covariate(trained):
     whole, found = importances(trained.model, trained.splits.test, trained.splits.meta)
-    assert whole == pytest.approx(trained.result["scores"]["test"]["smape"], rel=1e-4)
+    assert whole == pytest.approx(trained.smape, rel=1e-4)
     assert [found[0].name, found[0].kind] == ["promo", "future"]
     assert found[0].rise > 5
     assert {one.name for one in found} == {"promo", "visits", "region", "size", "season"}
