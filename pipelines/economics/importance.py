@@ -14,6 +14,7 @@ from data.splits import Rows
 from pipelines.economics.scores import smape
 
 REPEATS = 10
+CHUNK = 1_024  # rows at a time
 
 
 class Importance(NamedTuple):
@@ -45,7 +46,9 @@ def importances(model: Any, rows: Rows, meta: Mapping[str, Any], seed: int = 0) 
     target = batch["target"].astype(np.float64)
 
     def error(given: Mapping[str, np.ndarray]) -> float:
-        return smape(model.predict(given, batch_size=1_024, verbose=0)[..., 0].astype(np.float64), target)
+        pieces = [{name: values[i : i + CHUNK] for name, values in given.items()} for i in range(0, rows.size, CHUNK)]
+        means = [np.asarray(model.predict_on_batch(piece))[..., 0] for piece in pieces]
+        return smape(np.concatenate(means).astype(np.float64), target)
 
     whole, found = error(inputs), []
     for kind, name, places in columns(meta["covariates"]):
