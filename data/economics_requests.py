@@ -31,19 +31,26 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     """
     panel, facts = known(path, metadata)
     check_lengths(panel, facts["shortest"], "a season and one")
-    windows = windows_of(panel, facts)
-    _check_ahead(panel, facts, path)
+    check_ahead(panel, facts, path)
     for start in range(0, len(panel), CHUNK):
         series = np.arange(start, min(start + CHUNK, len(panel)))
-        columns = {"series": series, "origin": panel.lengths[series]}
-        made = windows(columns, 0, -1)
-        frequency = np.full(len(series), facts["period"], np.int64)
-        inputs = {name: made[name] for name in ("history", *further(facts))}
-        yield _dates(path, panel, series, facts["horizon"]), {**inputs, "frequency": frequency}
+        inputs = inputs_at(panel, facts, series, panel.lengths[series])
+        yield _dates(path, panel, series, facts["horizon"]), inputs
 
 
-def _check_ahead(panel: Panel, facts: Mapping[str, Any], path: str) -> None:
-    """Refuse to forecast without the covariates of the dates to be forecast, all missing pairs named."""
+def inputs_at(panel: Panel, facts: Mapping[str, Any], series: np.ndarray, origin: np.ndarray) -> dict[str, Any]:
+    """What a served model takes to forecast series from origins, positions in them."""
+    made = windows_of(panel, facts)({"series": series, "origin": origin}, 0, -1)
+    frequency = np.full(len(series), facts["period"], np.int64)
+    return {**{name: made[name] for name in ("history", *further(facts))}, "frequency": frequency}
+
+
+def check_ahead(panel: Panel, facts: Mapping[str, Any], path: str) -> None:
+    """Refuse to forecast without the covariates of the dates to be forecast.
+
+    Raises:
+        BadInput: naming the pairs of series and date.
+    """
     if "future" not in facts["covariates"]:
         return
     assert panel.covariates is not None

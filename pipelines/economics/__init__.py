@@ -66,6 +66,10 @@ DOMAIN = Domain(
             "explain [MODEL] FILE [--out FOLDER] [--json]    parts of each forecast (nbeats), importance of covariates",
             "pipelines.economics.explain",
         ),
+        "reconcile": Verb(
+            "reconcile [MODEL] FILE SUMS [--method mint] [--out PATH] [--json]    forecasts that add up",
+            "pipelines.economics.reconcile",
+        ),
         "describe": Verb(
             "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",
             "pipelines.describe.recipe",

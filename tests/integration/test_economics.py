@@ -14,7 +14,7 @@ import tensorflow as tf
 from data.economics import EconomicsData, load
 from data.errors import BadInput
 from pipelines import engine, verbs
-from pipelines.economics import DOMAIN, check
+from pipelines.economics import DOMAIN, check, reconcile
 from pipelines.economics.baselines import baselines
 from pipelines.economics.equality import diebold_mariano
 from pipelines.economics.explain import taken_apart
@@ -172,6 +172,21 @@ def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
     means = [float(row["mean"]) for row in rows]
     np.testing.assert_allclose(means, ask(trained, [HISTORY, HISTORY[4:]])["mean"].ravel(), rtol=1e-4)
     assert all(float(row["quantiles_0.1"]) <= float(row["quantiles_0.9"]) for row in rows)
+
+
+def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
+    series = {"both": (2.5 * HISTORY).tolist(), "x": HISTORY.tolist(), "y": (1.5 * HISTORY[::-1]).tolist()}
+    file, out, sums = write(tmp_path / "all.csv", series), tmp_path / "out.csv", tmp_path / "sums.csv"
+    sums.write_text("parent,child\nboth,x\nboth,y\n")
+    told = reconcile.main(DOMAIN, [str(trained.export), file, str(sums), "--out", str(out)], "reconcile")
+    with out.open() as lines:
+        means = np.array([float(row["mean"]) for row in csv.DictReader(lines)]).reshape(3, 3)
+    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-5)  # six digits are written
+    assert told["largest_gap"] > 1
+    assert told["scores"].keys() == {"base", "reconciled"}
+    series["x"] = series["x"][:-1]
+    with pytest.raises(BadInput, match="series x, 1995Q2: series that end at different dates"):
+        reconcile.main(DOMAIN, [str(trained.export), write(tmp_path / "all.csv", series), str(sums)], "reconcile")
 
 
 def test_evaluate_judges_the_served_function_on_the_runs_test_rows(trained, panel):
