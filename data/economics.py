@@ -68,6 +68,7 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
     if panel.held and horizon > panel.held:
         raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
     panel = panel if options.transform == "file" else replace(panel, codes=None)
+    check_lengths(panel, horizon + 1, f"the horizon of {horizon} and one before")
     panel, dropped = without_constants(panel, options.constant, horizon)
     check_signs(panel, options.transform)
     stride, length = options.stride or horizon, options.history or int(min(panel.lengths.max() - horizon, LONGEST))

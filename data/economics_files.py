@@ -35,6 +35,9 @@ def from_file(path: str, kind: str, asked: Asked = NOTHING, learnt: Sequence[str
     """
     table = read_series_table(path)
     header = table.header
+    bare = all(is_number(cell) for cell in header)
+    if not bare and (twice := [name for name in header if header.count(name) > 1]):
+        raise BadInput(f"two columns are named {twice[0]!r}", wanted="a name for each", where=path)
     if {"unique_id", "ds", "y"} <= set(header):
         found = long_panel(table, kind, asked, learnt)
     elif any(asked):
@@ -42,7 +45,7 @@ def from_file(path: str, kind: str, asked: Asked = NOTHING, learnt: Sequence[str
         raise BadInput("no columns of covariates", wanted=wanted, got=", ".join(header)[:80], where=path)
     elif header and header[0].lower() in ("ds", "date", "sasdate", "period", "time"):
         found = _wide(table, kind)
-    elif all(is_number(cell) for cell in header):
+    elif bare:
         found = _bare(table, kind)
     else:
         wanted = "unique_id,ds,y; or ds and a column for each series; or numbers alone"

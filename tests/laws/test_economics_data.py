@@ -30,7 +30,7 @@ def months(unique_id="a", values=None):
 
 def refused(folder, rows, **options):
     with pytest.raises(BadInput) as told:
-        load(EconomicsData(path=long_file(folder, rows), horizon=5, **options), 0)
+        load(EconomicsData(path=long_file(folder, rows), **{"horizon": 5, **options}), 0)
     return str(told.value)
 
 
@@ -233,6 +233,13 @@ def test_a_model_forecasts_from_no_vintage_before_its_own():
         check_not_before("data/1993-04.csv", facts)
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text("ds,a,a\n2000-01,1,2\n2000-02,1,2\n")
+    with pytest.raises(BadInput, match="two columns are named 'a'"):
+        from_file(str(path), "")
+
+
 def changed(position, **cell):
     rows = [dict(zip(("unique_id", "ds", "y"), row, strict=True)) for row in months()]
     rows[position] |= cell
@@ -252,6 +259,7 @@ FAULTS = {
     "negative under a logarithm": (lambda: changed(5, y="-2"), {"transform": "log"}, "series a, 2000-06: no logarithm"),
     "constant": (lambda: months(values=[7] * 61), {}, "series a: a constant series"),
     "no date": (lambda: changed(5, ds="June"), {}, "series a, June: not a date"),
+    "a horizon beyond the series": (lambda: months(), {"horizon": 300}, "series a, 2005-01: series too short"),
     "no series": (list, {}, "no rows"),
 }
 
