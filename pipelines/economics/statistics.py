@@ -20,7 +20,7 @@ def methods(rows: int) -> dict[str, Method]:
     installed = find_spec("statsforecast") is not None
     every: dict[str, Method] = {"ets": smoothed}
     if installed:
-        every |= {name: _of_statsforecast(name) for name in PACKAGE}
+        every |= {name: of_statsforecast(name) for name in PACKAGE}
     return {name: method for name, method in every.items() if rows <= ROWS[name]}
 
 
@@ -29,7 +29,9 @@ def smoothed(history: np.ndarray, instead: np.ndarray, period: int) -> np.ndarra
     return _each(_ets, history, instead, period)
 
 
-def _of_statsforecast(name: str) -> Method:
+def of_statsforecast(name: str) -> Method:
+    """A method of statsforecast, by its name in PACKAGE."""
+
     def method(history: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
         from statsforecast import models
 
