@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from arch.forecast.statistical import METHODS, Statistical
 from data.splits import Rows, Splits
@@ -72,7 +74,8 @@ def statistical(methods: Sequence[str], history: np.ndarray, horizon: int, perio
     """Forecasts of statistical methods, (rows, methods, horizon), for histories with NaN in front."""
     layer = _compiled(tuple(methods), history.shape[1], horizon, period)
     starts = range(0, len(history), CHUNK)
-    return np.concatenate([layer(tf.constant(history[start : start + CHUNK])).numpy() for start in starts])
+    pieces = (ops.convert_to_tensor(history[start : start + CHUNK]) for start in starts)
+    return np.concatenate([ops.convert_to_numpy(layer(piece)) for piece in pieces])
 
 
 def _timed(methods: tuple[str, ...], history: np.ndarray, horizon: int, period: int) -> tuple[np.ndarray, float]:
@@ -86,6 +89,8 @@ def _timed(methods: tuple[str, ...], history: np.ndarray, horizon: int, period: 
 @cache
 def _compiled(methods: tuple[str, ...], length: int, horizon: int, period: int) -> Any:
     layer = Statistical(methods, horizon, period)
+    if keras.backend.backend() != "tensorflow":
+        return layer
     function = tf.function(lambda history: layer(history), autograph=False)
     return function.get_concrete_function(tf.TensorSpec([None, length], "float32"))
 
