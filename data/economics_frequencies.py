@@ -114,6 +114,11 @@ def periods(hours: np.ndarray, of: Frequency) -> np.ndarray:
     return (counted + (MONDAY if of.every == 7 else 0)) // of.every
 
 
+def season(period: np.ndarray, of: Frequency) -> np.ndarray:
+    """Which season each number is in, int32 from 0: January, the first quarter, Monday, midnight."""
+    return ((period + (MONDAY if of.name == "daily" else 0)) % of.period).astype(np.int32)
+
+
 def date(period: int, of: Frequency) -> str:
     """The date of such a number: 2001, 2001Q1, 2001-03, 2001-03-31, 2001-03-31T12; itself where times are numbers."""
     if not of.unit:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
 
+from data.economics_covariates import Covariates
 from data.economics_frequencies import Frequency, date
 from data.errors import BadInput
 
@@ -23,6 +24,8 @@ class Panel:
         first: period of each series' first value, as `data.economics_frequencies.periods` counts them.
         frequency: of all of them.
         held: values at the end of each series that its source holds out for test; 0 where it does not say.
+        covariates: what else is known of the series; None for nothing.
+        codes: FRED-MD's code of each series' transform; None where its source does not say.
     """
 
     values: np.ndarray
@@ -31,6 +34,8 @@ class Panel:
     first: np.ndarray
     frequency: Frequency
     held: int = 0
+    covariates: Covariates | None = None
+    codes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,18 +60,33 @@ class Panel:
     def take(self, chosen: np.ndarray) -> Panel:
         """Some of the series, in this order."""
         parts = [self.series(i) for i in chosen]
-        return panel(parts, [self.ids[i] for i in chosen], self.first[chosen], self.frequency, self.held)
+        ids, of = [self.ids[i] for i in chosen], self.covariates
+        made = panel(parts, ids, self.first[chosen], self.frequency, self.held, of and of.take(chosen))
+        return replace(made, codes=None if self.codes is None else self.codes[chosen])
+
+    def before(self, count: int) -> Panel:
+        """The series without their newest values, and all that was known of these."""
+        parts = [self.series(i)[: self.lengths[i] - count] for i in range(len(self))]
+        made = panel(parts, self.ids, self.first, self.frequency, self.held, self.covariates)
+        return replace(made, codes=self.codes)
 
     def digest(self) -> str:
         """Of ids, dates and values."""
         text = sha256("\n".join(self.ids).encode())
-        for array in (self.first, self.starts, self.values):
+        codes = () if self.codes is None else (self.codes,)
+        others = self.covariates.arrays() if self.covariates else ()
+        for array in (self.first, self.starts, self.values, *others, *codes):
             text.update(np.ascontiguousarray(array).tobytes())
         return text.hexdigest()
 
 
 def panel(
-    series: Sequence[np.ndarray], ids: Sequence[str], first: Sequence[int] | np.ndarray, of: Frequency, held: int = 0
+    series: Sequence[np.ndarray],
+    ids: Sequence[str],
+    first: Sequence[int] | np.ndarray,
+    of: Frequency,
+    held: int = 0,
+    covariates: Covariates | None = None,
 ) -> Panel:
     """A panel of these series, checked.
 
@@ -77,7 +97,7 @@ def panel(
         raise BadInput("no series", wanted="at least one")
     starts = np.concatenate([[0], np.cumsum([len(part) for part in series])]).astype(np.int64)
     values = np.concatenate(series).astype(np.float64)
-    made = Panel(values, starts, tuple(map(str, ids)), np.asarray(first, np.int64), of, held)
+    made = Panel(values, starts, tuple(map(str, ids)), np.asarray(first, np.int64), of, held, covariates)
     if (wrong := np.flatnonzero(~np.isfinite(values))).size:
         index, position = owner(made, int(wrong[0]))
         got = str(values[wrong[0]])

@@ -11,6 +11,8 @@ from data.economics_windows import Windows, drawn_rows, fixed_rows
 from data.errors import BadInput
 from data.splits import Rows
 
+FEWEST = 30  # series to choose by and to calibrate on, where there are so many
+
 
 def boundaries(panel: Panel, split: str, horizon: int, span: int) -> tuple[np.ndarray, str]:
     """Where training, validation and test end in each series.
@@ -44,9 +46,9 @@ def boundaries(panel: Panel, split: str, horizon: int, span: int) -> tuple[np.nd
 
 
 def chosen(series: int, share: float, seed: int) -> np.ndarray:
-    """Which series are judged to choose by, (series,) bool: at least one."""
+    """Which series are judged to choose by, (series,) bool: of a few all, since intervals are calibrated there."""
     order = np.random.default_rng([seed, series]).permutation(series)
-    return order < max(1, round(share * series))
+    return order < max(FEWEST, round(share * series))
 
 
 def divided(
@@ -71,7 +73,8 @@ def divided(
     earliest = np.full(len(panel), least)
     if recent:
         earliest = np.maximum(earliest, train - recent * horizon)
-    learnt = drawn_rows(Windows(panel, windows.length, horizon, earliest, train - horizon), draws)
+    drawing = Windows(panel, windows.length, horizon, earliest, train - horizon, windows.calendar)
+    learnt = drawn_rows(drawing, draws)
     if not learnt.size:
         wanted = f"a series of which {least} values and a horizon of {horizon} lie before validation"
         got = f"at most {train.max()} values"

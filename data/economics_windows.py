@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from data.economics_frequencies import season
 from data.economics_panel import Panel
 from data.mixing import GOLDEN, mixed
 from data.splits import Rows
@@ -20,6 +21,7 @@ class Windows:
         horizon: values from the origin on.
         last: (series,) latest origin to draw; None takes the rows' own origins.
         first: (series,) earliest origin to draw.
+        calendar: whether it is told in which season the first value to forecast is.
     """
 
     def __init__(
@@ -29,8 +31,10 @@ class Windows:
         horizon: int,
         first: np.ndarray | None = None,
         last: np.ndarray | None = None,
+        calendar: bool = False,
     ) -> None:
         self.panel, self.length, self.horizon, self.first, self.last = panel, length, horizon, first, last
+        self.calendar = calendar
         self._errors = seasonal_errors(panel)
 
     def __call__(self, columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
@@ -38,14 +42,23 @@ class Windows:
 
         Returns:
             `history` (rows, length) and `target` (rows, horizon), float32, and `scale` (rows,): the mean absolute
-            error of the seasonal naive forecast within the history, by which MASE divides.
+            error of the seasonal naive forecast within the history, by which MASE divides; with a calendar `season`
+            (rows,) int32 of the first value to forecast, counted from 0; `transform` (rows,),
+            where there are codes; and covariates.
         """
         series, origin = columns["series"].astype(np.int64), columns["origin"].astype(np.int64)
         if self.first is not None and self.last is not None:
             spread = (self.last - self.first + 1)[series]
             origin = self.first[series] + drawn(series, origin, seed, epoch, spread)
         begin = self.panel.starts[series]
+        known = self.panel.covariates
+        further = known.windows(series, origin, self.length, self.horizon) if known else {}
+        if self.panel.codes is not None:
+            further["transform"] = self.panel.codes[series]
+        if self.calendar:
+            further["season"] = season(self.panel.first[series] + origin, self.panel.frequency)
         return {
+            **further,
             "history": self._gather(begin, origin - self.length, self.length, origin),
             "target": self._gather(begin, origin, self.horizon, self.panel.lengths[series]),
             "scale": self._scale(begin, origin),

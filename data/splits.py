@@ -32,6 +32,8 @@ class Rows(Mapping[str, Any]):
         around: makes the rest of a batch from its rows, such as a sampled neighbourhood, and may replace columns:
             (columns of the batch, seed, epoch) -> columns. A pure function of these; the epoch is -1 outside training.
 
+    `kept` holds what was computed of just these rows, by whom it may concern, so that it is computed once.
+
     Raises:
         ValueError: when the columns differ in length or there is none.
     """
@@ -47,6 +49,7 @@ class Rows(Mapping[str, Any]):
             raise ValueError(f"Rows: columns must have one length, got {lengths}")
         self._columns = dict(columns)
         self.shared, self.around = dict(shared or {}), around
+        self.kept: dict[str, Any] = {}
         self.size = next(iter(lengths.values()))
 
     def __getitem__(self, name: str) -> Any:

@@ -43,6 +43,8 @@ MEASURES = {
     "wql": Measure(False, digits=4),
     "coverage_80": PERCENT,
     "coverage_95": PERCENT,
+    "dm_p": Measure(False),
+    "seconds": Measure(False, digits=2),
 }
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece")
 MULTI_LABEL = ("accuracy", "auroc", "auprc", "nll")

@@ -83,18 +83,22 @@ class Report:
         """The table of scores, the verdict, and where everything lies."""
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("", no_wrap=True)
-        for split in ("val", "test"):
-            for measure in task.headline:
-                table.add_column(f"{split}\n{measure}", justify="right", no_wrap=True)
+        everyone = [result["scores"], *result["baselines"].values()]
+        shown = [
+            (split, measure)
+            for split in ("val", "test")
+            for measure in task.headline
+            if any(measure in scores[split] for scores in everyone)
+        ]
+        for split, measure in shown:
+            table.add_column(f"{split}\n{measure}", justify="right", no_wrap=True)
         spread, spreads = result["spread"].get("scores"), result["spread"].get("baselines", {})
         rows = {result["recipe"]: (result["scores"], None if "members" in result else spread)}
         if "members" in result:
             rows[f"its {len(result['runs'])} members"] = (result["members"], spread)
         rows |= {name: (scores, spreads.get(name)) for name, scores in result["baselines"].items()}
         for name, (scores, spread) in rows.items():
-            cells = [
-                spoken(m, scores[s].get(m), spread and spread[s].get(m)) for s in ("val", "test") for m in task.headline
-            ]
+            cells = [spoken(m, scores[s].get(m), spread and spread[s].get(m)) for s, m in shown]
             table.add_row(name, *cells, style="bold" if name == result["recipe"] else "")
         self.out.print()
         self.out.print(table)
@@ -168,6 +172,8 @@ def verdict(task: Task, result: Mapping[str, Any]) -> str:
     name = functools.reduce(lambda a, b: b if better(measure, others[b], others[a]) else a, others)
     best = others[name]
     against = f"{name} on test: {measure} {spoken(measure, ours)} against {spoken(measure, best)}"
+    if "dm_p" in result["scores"]["test"]:
+        against += f" (Diebold-Mariano p {spoken('dm_p', result['scores']['test']['dm_p'])})"
     if ours == best:
         return f"equals {against}"
     return f"beats every baseline, the best being {against}" if better(measure, ours, best) else f"LOSES to {against}"

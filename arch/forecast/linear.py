@@ -83,13 +83,15 @@ def nlinear(inputs: keras.KerasTensor, *, horizon: int = 8) -> keras.KerasTensor
     Raises:
         ValueError: when an option is out of range.
 
-    Source: Zeng et al. 2023, Are transformers effective for time series forecasting, section 4.1.
+    Source: Zeng et al. 2023, Are transformers effective for time series forecasting, section 4.1. The matrix starts
+        near zero, so that the first forecast is the last value again and again.
     """
     require_windows("nlinear", inputs)
     require_positive("nlinear", "horizon", horizon)
     series = inputs[:, :, 0]
     last = series[:, -1:]
-    forecast = keras.layers.Dense(horizon, kernel_initializer=_mean(series), name="linear")(series - last)
+    near = keras.initializers.RandomNormal(0.0, 0.1 / series.shape[1])
+    forecast = keras.layers.Dense(horizon, kernel_initializer=near, name="linear")(series - last)
     return forecast - (-last)  # a sum would be taken for that with a bias where a batch has as many rows as steps
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -85,6 +85,49 @@ class Spread(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {**super().get_config(), "members": self.members, "seen": self.seen}
+
+
+class Windows(NamedTuple):
+    """Windows as members read them.
+
+    Attributes:
+        series: (batch, members, length), zero where a member does not look back so far.
+        others: (batch, members, n), the further channels of all positions; None where there are none.
+    """
+
+    series: Any
+    others: Any
+
+    def read(self, series: Any, name: str) -> Any:
+        """What a block reads: a series, or what is left of it, beside the further channels."""
+        if self.others is None:
+            return series
+        return keras.layers.Concatenate(name=f"{name}_read")([series, self.others])
+
+
+def windows(who: str, inputs: Any, members: int, lookbacks: tuple[int, ...]) -> Windows:
+    """The windows (batch, length, channels) of a forecaster, for each member; the first channel is the series.
+
+    Raises:
+        ValueError: where the input is no window, or a lookback is longer than it.
+    """
+    require_windows(who, inputs)
+    require_positive(who, "members", members)
+    length = inputs.shape[1]
+    fits = all(1 <= seen <= length for seen in lookbacks)
+    require(fits, who, f"lookbacks must be 1 to the window's {length}", lookbacks)
+    series = Spread(members, tuple(lookbacks), name="series")(inputs[:, :, 0])
+    if inputs.shape[2] == 1:
+        return Windows(series, None)
+    others = keras.layers.Flatten(name="others")(inputs[:, :, 1:])
+    return Windows(series, Spread(members, name="others_spread")(others))
+
+
+def dense_stack(x: Any, depth: int, width: int, name: str) -> Any:
+    """Dense layers with ReLU, of each member its own."""
+    for layer in range(depth):
+        x = MemberDense(width, "relu", name=f"{name}_dense{layer}")(x)
+    return x
 
 
 def require_windows(who: str, inputs: Any) -> None:

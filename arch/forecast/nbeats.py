@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from arch.blocks import require, require_one_of, require_positive
-from arch.forecast.members import MemberDense, Spread, require_windows
+from arch.blocks import require_one_of, require_positive
+from arch.forecast.members import MemberDense, dense_stack, windows
 
 DEGREE = 2  # of the trend's polynomial
 
@@ -95,26 +95,16 @@ def nbeats(
         of an interpretable stack do not share weights here, and members differ in nothing but seed and lookback.
     """
     who = "nbeats"
-    require_windows(who, inputs)
+    read = windows(who, inputs, members, lookbacks)
     for option, value in {"horizon": horizon, "blocks": blocks, "width": width, "depth": depth}.items():
         require_positive(who, option, value)
-    require_positive(who, "members", members)
     require_one_of(who, "basis", basis, ("generic", "interpretable"))
-    length = inputs.shape[1]
-    fits = all(1 <= seen <= length for seen in lookbacks)
-    require(fits, who, f"lookbacks must be 1 to the window's {length}", lookbacks)
-    series = inputs[:, :, 0]
-    left = Spread(members, tuple(lookbacks), name="series")(series)
-    others = inputs.shape[2] > 1
-    rest = keras.layers.Flatten(name="others")(inputs[:, :, 1:]) if others else None
-    rest = Spread(members, name="others_spread")(rest) if others else None
     kinds = ["generic"] * blocks if basis == "generic" else ["trend"] * blocks + ["seasonality"] * blocks
+    left, length = read.series, inputs.shape[1]
     total: Any = None
     for index, kind in enumerate(kinds):
         name = f"block{index}_{kind}"
-        x = keras.layers.Concatenate(name=f"{name}_read")([left, rest]) if others else left
-        for layer in range(depth):
-            x = MemberDense(width, "relu", name=f"{name}_dense{layer}")(x)
+        x = dense_stack(read.read(left, name), depth, width, name)
         forecast = _expand(x, kind, horizon, horizon, False, f"{name}_forecast")
         total = forecast if total is None else keras.layers.Add(name=f"{name}_sum")([total, forecast])
         if index < len(kinds) - 1:  # what the last block leaves is read by none

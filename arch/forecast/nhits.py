@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from arch.blocks import require, require_positive
-from arch.forecast.members import MemberDense, Spread, require_windows
+from arch.blocks import require_positive
+from arch.forecast.members import MemberDense, dense_stack, windows
 
 
 @keras.saving.register_keras_serializable(package="arch")
@@ -106,24 +106,16 @@ def nhits(
         serves both.
     """
     who = "nhits"
-    require_windows(who, inputs)
-    sizes: dict[str, Any] = {"horizon": horizon, "pools": pools, "width": width, "depth": depth, "members": members}
+    read = windows(who, inputs, members, lookbacks)
+    sizes: dict[str, Any] = {"horizon": horizon, "pools": pools, "width": width, "depth": depth}
     for option, value in sizes.items():
         require_positive(who, option, value)
-    length = inputs.shape[1]
-    fits = all(1 <= seen <= length for seen in lookbacks)
-    require(fits, who, f"lookbacks must be 1 to the window's {length}", lookbacks)
-    left = Spread(members, tuple(lookbacks), name="series")(inputs[:, :, 0])
-    others = inputs.shape[2] > 1
-    rest = keras.layers.Flatten(name="others")(inputs[:, :, 1:]) if others else None
-    rest = Spread(members, name="others_spread")(rest) if others else None
+    left, length = read.series, inputs.shape[1]
     total: Any = None
     for index, pool in enumerate(pools):
         name = f"block{index}"
-        x = PoolValues(pool, name=f"{name}_pool")(left)
-        x = keras.layers.Concatenate(name=f"{name}_read")([x, rest]) if others else x
-        for layer in range(depth):
-            x = MemberDense(width, "relu", name=f"{name}_dense{layer}")(x)
+        pooled = PoolValues(pool, name=f"{name}_pool")(left)
+        x = dense_stack(read.read(pooled, name), depth, width, name)
         forecast = _interpolated(x, horizon, pool, f"{name}_forecast")
         total = forecast if total is None else keras.layers.Add(name=f"{name}_sum")([total, forecast])
         if index < len(pools) - 1:

@@ -11,7 +11,6 @@ from arch.blocks import require_one_of, require_positive
 from arch.forecast.seasonality import adjusted, past
 
 UNITS = ("level", "change")
-TRANSFORMS = ("level", "difference", "log", "log_difference")
 
 
 @keras.saving.register_keras_serializable(package="arch")
@@ -93,65 +92,3 @@ class ScaledWindow(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {**super().get_config(), "window": self.window, "unit": self.unit}
-
-
-@keras.saving.register_keras_serializable(package="arch")
-class Transformed(keras.layers.Layer):
-    """Histories as differences, logarithms, or differences of logarithms: (batch, length) -> the same. No weights.
-
-    Differences have one value less, so one NaN more in front.
-
-    Args:
-        kind: one of TRANSFORMS.
-        **kwargs: as of `keras.layers.Layer`.
-    """
-
-    def __init__(self, kind: Literal["level", "difference", "log", "log_difference"], **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-        require_one_of("Transformed", "kind", kind, TRANSFORMS)
-        self.kind = kind
-
-    def call(self, inputs: Any) -> Any:
-        """Transform; what is missing stays so."""
-        values = ops.log(inputs) if self.kind.startswith("log") else inputs
-        if not self.kind.endswith("difference"):
-            return values
-        return ops.pad(values[:, 1:] - values[:, :-1], ((0, 0), (1, 0)), constant_values=float("nan"))
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "kind": self.kind}
-
-
-@keras.saving.register_keras_serializable(package="arch")
-class Restored(keras.layers.Layer):
-    """Forecasts of what `Transformed` made, in the history's own terms. No weights.
-
-    Forecasts (batch, members, horizon) and the histories (batch, length) before the transform -> the forecasts' shape.
-
-    Args:
-        kind: one of TRANSFORMS.
-        **kwargs: as of `keras.layers.Layer`.
-    """
-
-    def __init__(self, kind: Literal["level", "difference", "log", "log_difference"], **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
-        require_one_of("Restored", "kind", kind, TRANSFORMS)
-        self.kind = kind
-
-    def call(self, inputs: Any) -> Any:
-        """Sum up from the last value, then take the exponential."""
-        forecasts, history = inputs
-        log = self.kind.startswith("log")
-        if self.kind.endswith("difference"):
-            last = history[:, -1:, None]
-            forecasts = ops.cumsum(forecasts, axis=-1) + (ops.log(last) if log else last)
-        return ops.exp(forecasts) if log else forecasts
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """That of the forecasts."""
-        return tuple(input_shape[0])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "kind": self.kind}

@@ -26,6 +26,13 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     lines = [f"{meta['series']:,} {meta['frequency']} series{season}; {meta['horizon']} steps ahead"]
     if meta["dropped"]:
         lines.append(f"{meta['dropped']:,} series that never move were left out")
+    if meta.get("gone"):
+        lines.append(f"not in the newest vintage and left out: {', '.join(meta['gone'])[:120]}")
+    if meta["covariates"]:
+        told = [f"{kind}: {', '.join(about['names'])}" for kind, about in meta["covariates"].items()]
+        lines.append(
+            f"covariates, which the networks alone read (fit.share 0 has them answer alone); {'; '.join(told)}"
+        )
     return lines
 
 
@@ -51,13 +58,17 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.economics.task",
     about=_about,
-    facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels"),
+    facts=("frequency", "period", "horizon", "length", "shortest", "transform", "levels", "covariates", "vintage"),
     fit=EconomicsFit,
     check=check,
     verbs={
         "explain": Verb(
-            "explain [MODEL] FILE [--out FOLDER] [--json]    level, trend and seasons of each forecast (nbeats)",
+            "explain [MODEL] FILE [--out FOLDER] [--json]    parts of each forecast (nbeats), importance of covariates",
             "pipelines.economics.explain",
+        ),
+        "reconcile": Verb(
+            "reconcile [MODEL] FILE SUMS [--method mint] [--out PATH] [--json]    forecasts that add up",
+            "pipelines.economics.reconcile",
         ),
         "describe": Verb(
             "describe [RECIPE] [--json]    parameters, layer by layer, on the recipe's data",

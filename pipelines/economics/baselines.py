@@ -1,97 +1,106 @@
-"""What a network has to beat: statistical methods, on the same windows, all series at once."""
+"""What a network has to beat: statistical methods on the same windows, each with the seconds that it takes."""
 
 from __future__ import annotations
 
-import warnings
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from arch.forecast.statistical import METHODS, Statistical
 from data.splits import Rows, Splits
+from pipelines.economics import statistics
 from pipelines.economics.scores import forecasting
 from pipelines.task import Scores
 
 CHUNK = 512  # histories at a time
 BASELINES = tuple(METHODS)
-FEW = 24  # rows for which a method is worth its time that takes each series by itself
+
+
+class Rival(NamedTuple):
+    """A method's forecasts of some rows.
+
+    Attributes:
+        mean: (rows, horizon).
+        seconds: for all of them, less what is done once however many there are.
+    """
+
+    mean: np.ndarray
+    seconds: float
 
 
 def baselines(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
-    """Every method of `arch.forecast.statistical`, and ETS of statsmodels where there are few series.
+    """Every method of `arch.forecast.statistical`, and those of other packages where there are not too many series.
 
     Args:
         splits: the rows of the run.
         seed: unused: there is no chance in them.
 
     Returns:
-        name -> split -> scores, of validation and test; a window of training has too many neighbours to be worth it.
+        name -> split -> scores, of validation and test, of test with seconds; a window of training has too many
+        neighbours to be worth it.
     """
-    found: dict[str, dict[str, Scores]] = {name: {} for name in BASELINES}
-    for split, rows in splits.items():
-        if split == "train":
-            continue
+    found: dict[str, dict[str, Scores]] = {}
+    for split, rows in (("val", splits.val), ("test", splits.test)):
+        batch, told = rows.batch(np.arange(rows.size)), rivals(rows)
+        for name, rival in told.items():
+            scores = forecasting(rival.mean, batch, told["naive2"].mean)
+            found.setdefault(name, {})[split] = scores | ({"seconds": rival.seconds} if split == "test" else {})
+    # a method may be too slow for one split: it is shown where it is in both
+    return {name: scores for name, scores in found.items() if len(scores) == 2}
+
+
+def rivals(rows: Rows) -> dict[str, Rival]:
+    """The forecasts of all methods for rows, made once."""
+    if "rivals" not in rows.kept:
         batch = rows.batch(np.arange(rows.size))
-        forecasts = statistical(BASELINES, batch["history"], splits.meta["horizon"], splits.meta["period"])
-        naive2 = forecasts[:, BASELINES.index("naive2")]
-        for number, name in enumerate(BASELINES):
-            found[name][split] = forecasting(forecasts[:, number], batch, naive2)
-        if splits.val.size + splits.test.size <= FEW:
-            ets = smoothed(batch["history"], naive2, splits.meta["period"])
-            found.setdefault("ets", {})[split] = forecasting(ets, batch, naive2)
-    return found
+        history, horizon, period = batch["history"], batch["target"].shape[1], _period(rows)
+        found = {name: Rival(*_timed((name,), history, horizon, period)) for name in BASELINES}
+        instead = found["naive2"].mean
+        for name, method in statistics.methods(rows.size).items():
+            start = time.perf_counter()
+            mean = method(history, instead, period)
+            found[name] = Rival(mean, time.perf_counter() - start)
+        rows.kept["rivals"] = found
+    return rows.kept["rivals"]
 
 
 def statistical(methods: Sequence[str], history: np.ndarray, horizon: int, period: int) -> np.ndarray:
     """Forecasts of statistical methods, (rows, methods, horizon), for histories with NaN in front."""
-    layer = _compiled(tuple(methods), horizon, period)
+    layer = _compiled(tuple(methods), history.shape[1], horizon, period)
     starts = range(0, len(history), CHUNK)
-    return np.concatenate([layer(tf.constant(history[start : start + CHUNK])).numpy() for start in starts])
+    pieces = (ops.convert_to_tensor(history[start : start + CHUNK]) for start in starts)
+    return np.concatenate([ops.convert_to_numpy(layer(piece)) for piece in pieces])
+
+
+def _timed(methods: tuple[str, ...], history: np.ndarray, horizon: int, period: int) -> tuple[np.ndarray, float]:
+    """One method's forecasts and their seconds, less those of compiling it."""
+    _compiled(methods, history.shape[1], horizon, period)
+    start = time.perf_counter()
+    found = statistical(methods, history, horizon, period)[:, 0]
+    return found, time.perf_counter() - start
 
 
 @cache
-def _compiled(methods: tuple[str, ...], horizon: int, period: int) -> Any:
+def _compiled(methods: tuple[str, ...], length: int, horizon: int, period: int) -> Any:
     layer = Statistical(methods, horizon, period)
-    return tf.function(lambda history: layer(history), autograph=False, reduce_retracing=True)
+    if keras.backend.backend() != "tensorflow":
+        return layer
+    function = tf.function(lambda history: layer(history), autograph=False)
+    return function.get_concrete_function(tf.TensorSpec([None, length], "float32"))
+
+
+def _period(rows: Rows) -> int:
+    return rows.around.panel.frequency.period  # type: ignore[union-attr]
 
 
 def naive2_of(rows: Rows, batch: Mapping[str, np.ndarray]) -> np.ndarray:
     """Naive2's forecasts for rows whose windows are `batch`."""
-    assert rows.around is not None
-    period = rows.around.panel.frequency.period  # type: ignore[attr-defined]
-    return statistical(("naive2",), batch["history"], batch["target"].shape[1], period)[:, 0]
-
-
-def smoothed(history: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
-    """Additive Holt-Winters with a damped trend, of statsmodels; where it fails, what is given instead."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # beside TensorFlow's threads, those of the linear algebra only wait for each other
-        found = [_ets(row[np.isfinite(row)], other, period) for row, other in zip(history, instead, strict=True)]
-    return np.stack(found)
-
-
-def _ets(values: np.ndarray, instead: np.ndarray, period: int) -> np.ndarray:
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
-    if len(values) < 10 + 2 * period:  # as many values as constants, and what they start from
-        return instead
-    seasonal = "add" if period > 1 else None
-    size = np.abs(values).mean() or 1.0
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = ExponentialSmoothing(
-                values.astype(float) / size,
-                trend="add",
-                damped_trend=True,
-                seasonal=seasonal,
-                seasonal_periods=period if seasonal else None,
-            )
-            found = np.asarray(model.fit().forecast(len(instead))) * size
-    except (ValueError, np.linalg.LinAlgError, FloatingPointError):
-        return instead
-    return found if np.isfinite(found).all() else instead
+    if "rivals" in rows.kept:
+        return rows.kept["rivals"]["naive2"].mean
+    return statistical(("naive2",), batch["history"], batch["target"].shape[1], _period(rows))[:, 0]

@@ -28,7 +28,7 @@ def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Obj
     errors differ.
     """
     fit = fit_of(run)
-    told = parts(model)({"history": batch["history"]}, training=training)
+    told = parts(model)({name: batch[name] for name in model.input}, training=training)
     members, target = told["members"], batch["target"][:, None]
     divisor = {
         # The forecast in the divisor is not learnt from: it would reward forecasts for being large.

@@ -46,8 +46,13 @@ def forecasting(
 
 def smape(mean: np.ndarray, target: np.ndarray) -> float:
     """200 |y - f| / (|y| + |f|), the mean over all points; 0 where both are 0 (Makridakis and Hibon 2000)."""
+    return float(np.mean(percents(mean, target)))
+
+
+def percents(mean: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The error of each point, of which sMAPE is the mean."""
     size = np.abs(mean) + np.abs(target)
-    return float(np.mean(200 * np.abs(mean - target) / np.where(size > 0, size, 1)))
+    return 200 * np.abs(mean - target) / np.where(size > 0, size, 1)
 
 
 def mape(mean: np.ndarray, target: np.ndarray) -> float:

@@ -9,7 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from data.economics import LEVELS
+from data.economics_covariates import KINDS as COVARIATES
 from data.splits import Rows
+from pipelines.economics.served_covariates import checks as covariate_checks
+from pipelines.economics.served_covariates import cut, example, fields
 from pipelines.served_graph import numbered, refuse
 from pipelines.task import Meta, Serving
 
@@ -17,13 +20,17 @@ from pipelines.task import Meta, Serving
 def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     """Histories, NaN in front of shorter ones, to the mean and quantiles of every step."""
     length, period, horizon = meta["length"], meta["period"], meta["horizon"]
+    beside = fields(meta)
 
-    def function(history: Any, frequency: Any) -> dict[str, Any]:
-        with tf.control_dependencies([*checks(history, meta), _right_frequency(frequency, period)]):
+    def function(history: Any, frequency: Any, *others: Any) -> dict[str, Any]:
+        covariates = dict(zip(beside, others, strict=True))
+        wrong = [*checks(history, meta), _right_frequency(frequency, period)]
+        with tf.control_dependencies([*wrong, *covariate_checks(history, covariates, meta)]):
             newest = tf.identity(history[:, -length:])
         front = tf.maximum(length - tf.shape(newest)[1], 0)
         whole = tf.pad(newest, [[0, 0], [front, 0]], constant_values=float("nan"))
-        outputs = model({"history": tf.ensure_shape(whole, [None, length])}, training=False)
+        known = {kind: cut(kind, values, meta) for kind, values in covariates.items()}
+        outputs = model({"history": tf.ensure_shape(whole, [None, length]), **known}, training=False)
         return {"mean": outputs[..., 0], "quantiles": outputs[..., 1:]}
 
     positive = ", above 0" if meta["transform"].startswith("log") else ""
@@ -34,12 +41,13 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
         {
             "history": {"dtype": "float32", "shape": [None, None], "doc": f"{doc}; NaN in front of shorter ones"},
             "frequency": {"dtype": "int64", "shape": [None], "doc": f"values of a season: {period}, of each series"},
+            **beside,
         },
         {
             "mean": {"dtype": "float32", "shape": [None, horizon], "doc": "of each step ahead"},
             "quantiles": {"dtype": "float32", "shape": [None, horizon, len(LEVELS)], "doc": f"at {levels}"},
         },
-        example=_example(rows, period),
+        example=_example(rows, meta),
     )
 
 
@@ -56,6 +64,8 @@ def checks(history: Any, meta: Meta) -> list[Any]:
     ]
     if meta["transform"].startswith("log"):
         found.append(_refuse(~there | (history > 0), "no logarithm; wanted values above 0"))
+    if meta["transform"].startswith("growth"):
+        found.append(_refuse(~there | (history != 0), "no growth; wanted values other than 0"))
     return found
 
 
@@ -68,14 +78,17 @@ def _refuse(right: Any, what: str) -> Any:
     return refuse(right, lambda at: [numbered("series", at[0]), numbered(", value", at[1]), ": " + what])
 
 
-def _example(rows: Rows, period: int) -> dict[str, Any]:
+def _example(rows: Rows, meta: Meta) -> dict[str, Any]:
     """The first test row's history, as a client sends it."""
-    history = rows.batch(np.zeros(1, np.int64))["history"]
-    return {"history": history[:, np.isfinite(history[0])], "frequency": np.array([period], np.int64)}
+    batch = rows.batch(np.zeros(1, np.int64))
+    history = batch["history"]
+    sent = {"history": history[:, np.isfinite(history[0])], "frequency": np.array([meta["period"]], np.int64)}
+    return {**sent, **example(batch, meta)}
 
 
 def raw(rows: Rows) -> dict[str, np.ndarray]:
     """The rows as a client sends them."""
-    history = rows.batch(np.arange(rows.size))["history"]
+    batch = rows.batch(np.arange(rows.size))
     period = rows.around.panel.frequency.period  # type: ignore[union-attr]
-    return {"history": history, "frequency": np.full(len(history), period, np.int64)}
+    sent = {name: values for name, values in batch.items() if name in ("history", "transform", *COVARIATES)}
+    return {**sent, "frequency": np.full(rows.size, period, np.int64)}

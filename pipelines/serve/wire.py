@@ -117,7 +117,7 @@ def to_array(values: Any, field: Field) -> np.ndarray:
     """
     if values == [] and field.shape:
         return np.zeros([0, *(size or 0 for size in field.shape[1:])], field.dtype)
-    if field.shape == (None, None) and field.dtype.kind == "f" and differ_in_length(values):
+    if (field.shape or ())[:2] == (None, None) and field.dtype.kind == "f" and differ_in_length(values):
         return aligned_right(values, field)
     try:
         array = np.array(values, dtype=object)
@@ -138,9 +138,11 @@ def differ_in_length(values: Any) -> bool:
 
 def aligned_right(values: list[list[Any]], field: Field) -> np.ndarray:
     """Rows of several lengths as one array, NaN in front of the shorter ones: series that end at the same time."""
-    result = np.full((len(values), max(map(len, values))), np.nan, field.dtype)
+    inner = field.shape[2:] if field.shape else ()
+    result = np.full((len(values), max(map(len, values)), *(size or 0 for size in inner)), np.nan, field.dtype)
     for row, numbers in zip(result, values, strict=True):
-        row[len(row) - len(numbers) :] = to_numbers(np.array([*numbers, None], dtype=object)[:-1], field)
+        if numbers:
+            row[len(row) - len(numbers) :] = to_array(numbers, Field(field.name, field.dtype, (None, *inner)))
     return result
 
 

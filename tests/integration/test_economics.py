@@ -14,14 +14,16 @@ import tensorflow as tf
 from data.economics import EconomicsData, load
 from data.errors import BadInput
 from pipelines import engine, verbs
-from pipelines.economics import DOMAIN, check
-from pipelines.economics.baselines import baselines, smoothed
+from pipelines.economics import DOMAIN, check, reconcile
+from pipelines.economics.baselines import baselines
+from pipelines.economics.equality import diebold_mariano
 from pipelines.economics.explain import taken_apart
 from pipelines.economics.fit import EconomicsFit
 from pipelines.economics.graph import LEVELS, parts
 from pipelines.economics.objective import objective
 from pipelines.economics.recipes import RECIPES
 from pipelines.economics.scores import coverages, forecasting
+from pipelines.economics.statistics import smoothed
 from pipelines.run import Model, Run
 from pipelines.serve.wire import Field, Refusal, to_array
 
@@ -109,7 +111,10 @@ def test_a_run_is_told_beside_its_baselines_and_has_its_figures(trained):
         "wql",
         "coverage_80",
         "coverage_95",
+        "dm_p",
+        "seconds",
     }
+    assert trained.result["baselines"]["theta"]["test"]["seconds"] > 0
     names = {path.name for path in (Path(trained.result["run_dir"]) / "plots").iterdir()}
     assert names == {
         "learning_curves.png", "forecasts.png", "error_by_step.png", "coverage.png", "residuals.png"
@@ -167,6 +172,21 @@ def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
     means = [float(row["mean"]) for row in rows]
     np.testing.assert_allclose(means, ask(trained, [HISTORY, HISTORY[4:]])["mean"].ravel(), rtol=1e-4)
     assert all(float(row["quantiles_0.1"]) <= float(row["quantiles_0.9"]) for row in rows)
+
+
+def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
+    series = {"both": (2.5 * HISTORY).tolist(), "x": HISTORY.tolist(), "y": (1.5 * HISTORY[::-1]).tolist()}
+    file, out, sums = write(tmp_path / "all.csv", series), tmp_path / "out.csv", tmp_path / "sums.csv"
+    sums.write_text("parent,child\nboth,x\nboth,y\n")
+    told = reconcile.main(DOMAIN, [str(trained.export), file, str(sums), "--out", str(out)], "reconcile")
+    with out.open() as lines:
+        means = np.array([float(row["mean"]) for row in csv.DictReader(lines)]).reshape(3, 3)
+    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-5)  # six digits are written
+    assert told["largest_gap"] > 1
+    assert told["scores"].keys() == {"base", "reconciled"}
+    series["x"] = series["x"][:-1]
+    with pytest.raises(BadInput, match="series x, 1995Q2: series that end at different dates"):
+        reconcile.main(DOMAIN, [str(trained.export), write(tmp_path / "all.csv", series), str(sums)], "reconcile")
 
 
 def test_evaluate_judges_the_served_function_on_the_runs_test_rows(trained, panel):
@@ -229,6 +249,24 @@ def test_scores_by_hand():
     assert scores["owa"] == pytest.approx((1 + 1 / 2) / 2)
 
 
+def test_two_forecasters_are_told_apart_over_series_as_by_a_t_test():
+    from scipy import stats
+
+    ours, theirs = np.random.default_rng(1).normal([[0.3], [0.0]], size=(2, 17))
+    wanted = stats.ttest_1samp(ours - theirs, 0).pvalue
+    assert diebold_mariano(ours, theirs, np.arange(17), np.zeros(17, int), 5) == pytest.approx(wanted)
+    twice = np.repeat(ours, 2), np.repeat(theirs, 2), np.repeat(np.arange(17), 2), np.tile([3, 4], 17)
+    assert diebold_mariano(*twice, 5) == pytest.approx(wanted)  # two origins of a series are one unit
+
+
+def test_two_forecasters_are_told_apart_over_time_by_hand():
+    # differences 1, 2, 3, 6: variance 3.5, covariance 0.5, both over 4; corrected by sqrt(1.5 / 4): t = sqrt(3)
+    losses = np.array([1.0, 2.0, 3.0, 6.0])
+    found = diebold_mariano(losses, np.zeros(4), np.zeros(4, int), np.array([10, 15, 20, 25]), 10)
+    assert found == pytest.approx(1 - 2 * (1 / 2 + np.pi / 4) / np.pi)
+    assert np.isnan(diebold_mariano(losses, losses, np.zeros(4, int), np.arange(4), 1))
+
+
 def test_the_parts_of_a_forecast_add_up_to_the_networks_mean(small):
     options = {**SMALL.options, "basis": "interpretable"}
     splits = load(small.data, 0)
@@ -236,9 +274,9 @@ def test_the_parts_of_a_forecast_add_up_to_the_networks_mean(small):
     history = splits.test.batch(np.arange(splits.test.size))["history"]
     whole = np.asarray(parts(model)({"history": history})["members"]).mean(1)
     # a product of values is rounded in another order
-    np.testing.assert_allclose(sum(taken_apart(model, history).values()), whole, rtol=1e-4)
+    np.testing.assert_allclose(sum(taken_apart(model, {"history": history}).values()), whole, rtol=1e-4)
     with pytest.raises(BadInput, match="have no parts"):
-        taken_apart(engine.prepare(small, TASK, splits).model, history)
+        taken_apart(engine.prepare(small, TASK, splits).model, {"history": history})
 
 
 def test_ets_stands_in_where_it_cannot_be_fitted():

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from data.economics import EconomicsData, folds, load
+from data.economics_files import from_file
 from data.economics_frequencies import FREQUENCIES, date, days_of, frequency, periods
-from data.economics_sources import from_file
+from data.economics_vintages import check_not_before
 from data.economics_windows import Windows, drawn, seasonal_errors
 from data.errors import BadInput
 from pipelines.economics.baselines import statistical
@@ -29,7 +30,7 @@ def months(unique_id="a", values=None):
 
 def refused(folder, rows, **options):
     with pytest.raises(BadInput) as told:
-        load(EconomicsData(path=long_file(folder, rows), horizon=5, **options), 0)
+        load(EconomicsData(path=long_file(folder, rows), **{"horizon": 5, **options}), 0)
     return str(told.value)
 
 
@@ -156,6 +157,89 @@ def test_fred_mds_file_is_read_each_series_from_its_first_value_to_its_last(tmp_
         from_file(str(path), "")
 
 
+def vintage(folder, name, values, codes="5,1", header="sasdate,A,B"):
+    """A file as FRED-MD's, monthly from 1990 on, with as many lines as there are pairs of values."""
+    lines = [f"{i % 12 + 1}/1/{1990 + i // 12},{a},{b}" for i, (a, b) in enumerate(values)]
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join([header, f"Transform:,{codes}", *lines, ""]))
+    return path
+
+
+def two_vintages(folder):
+    """Known in 1993-05: A to 1993-04, B a month behind; since then A is counted in other units and B revised."""
+    early = [(100 + i, 10 + i if i < 39 else "") for i in range(40)]
+    late = [(2 * (100 + i), 10.5 + i) for i in range(48)]
+    return vintage(folder, "1993-05", early), vintage(folder, "1994-01-md", late)
+
+
+def test_each_series_brings_its_code_and_an_unknown_code_is_refused(tmp_path):
+    early, _ = two_vintages(tmp_path)
+    splits = load(EconomicsData(path=str(early), horizon=3, transform="file"), 0)
+    np.testing.assert_array_equal(splits.test.batch(np.arange(2))["transform"], [5, 1])
+    with pytest.raises(BadInput, match=r"1993-06\.csv:2: series B: no code of a transform"):
+        from_file(str(vintage(tmp_path, "1993-06", [(1, 2)] * 9, codes="5,8")), "")
+    falls = vintage(tmp_path, "1993-07", [(5 + i % 3, 3 - i) for i in range(60)], codes="2,6")
+    with pytest.raises(BadInput, match="series B, 1990-04: no logarithm"):
+        load(EconomicsData(path=str(falls), horizon=1, transform="file"), 0)
+    with pytest.raises(BadInput, match="no transforms"):
+        load(EconomicsData(path=long_file(tmp_path, months()), horizon=5, transform="file"), 0)
+
+
+def test_of_a_folder_of_vintages_the_one_at_the_date_is_learnt_from_and_the_newest_judges(tmp_path):
+    two_vintages(tmp_path)
+    splits = load(EconomicsData(path=str(tmp_path), as_of="1993-12", horizon=3), 0)
+    assert (splits.meta["vintage"], splits.meta["truth"]) == ("1993-05", "1994-01")
+    batch = splits.test.batch(np.arange(2))
+    np.testing.assert_array_equal(batch["history"][:, -1], [139, 48])  # each up to its own last month
+    # A is halved as the units were doubled; B is positive too, so linked by the ratio 48 / 48.5
+    np.testing.assert_allclose(batch["target"], [[140, 141, 142], np.array([49.5, 50.5, 51.5]) * 48 / 48.5], rtol=1e-6)
+    assert splits.meta["split_rule"].endswith("as of 1993-12, test from vintage 1994-01")
+    assert (splits.train.around.last + 3 <= [40 - 3, 39 - 3]).all()
+
+
+def test_a_series_that_the_newest_vintage_lacks_is_left_out_and_named(tmp_path):
+    _, late = two_vintages(tmp_path)
+    late.write_text(late.read_text().replace("sasdate,A,B", "sasdate,A,C"))
+    meta = load(EconomicsData(path=str(tmp_path), as_of="1993-05", horizon=3), 0).meta
+    assert (meta["series"], meta["gone"]) == (1, ["B"])
+
+
+@pytest.mark.parametrize(
+    ("path", "as_of", "said"),
+    [
+        (
+            "1994-01-md.csv",
+            "1993-12",
+            "a later vintage than the forecast's date; wanted 1993-12 or before, got 1994-01",
+        ),
+        ("", "1993-04", "no vintage so early; wanted 1993-04 or before, got 1993-05 at first"),
+        ("", "", "vintages without the date of a forecast"),
+        ("", "spring", "vintages without the date of a forecast"),
+        ("panel.csv", "1993-12", "a file of no known vintage"),
+    ],
+)
+def test_no_vintage_is_read_that_is_later_than_the_forecast(tmp_path, path, as_of, said):
+    early, _ = two_vintages(tmp_path)
+    (tmp_path / "panel.csv").write_text(early.read_text())
+    with pytest.raises(BadInput, match=said):
+        load(EconomicsData(path=str(tmp_path / path), as_of=as_of, horizon=3), 0)
+
+
+def test_a_model_forecasts_from_no_vintage_before_its_own():
+    facts = {"vintage": "1993-05"}
+    check_not_before("data/1993-06.csv", facts)
+    check_not_before("data/sales.csv", facts)
+    with pytest.raises(BadInput, match="an earlier vintage than the model's; wanted one of 1993-05"):
+        check_not_before("data/1993-04.csv", facts)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text("ds,a,a\n2000-01,1,2\n2000-02,1,2\n")
+    with pytest.raises(BadInput, match="two columns are named 'a'"):
+        from_file(str(path), "")
+
+
 def changed(position, **cell):
     rows = [dict(zip(("unique_id", "ds", "y"), row, strict=True)) for row in months()]
     rows[position] |= cell
@@ -175,6 +259,7 @@ FAULTS = {
     "negative under a logarithm": (lambda: changed(5, y="-2"), {"transform": "log"}, "series a, 2000-06: no logarithm"),
     "constant": (lambda: months(values=[7] * 61), {}, "series a: a constant series"),
     "no date": (lambda: changed(5, ds="June"), {}, "series a, June: not a date"),
+    "a horizon beyond the series": (lambda: months(), {"horizon": 300}, "series a, 2005-01: series too short"),
     "no series": (list, {}, "no rows"),
 }
 

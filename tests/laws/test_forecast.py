@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from arch.forecast.answers import Blend, Intervals, Unit, Unscaled, conformal_offsets
+from arch.forecast.covariates import Seasons, Standardised, correction
 from arch.forecast.heads import Distances, normal_quantiles, pinball
 from arch.forecast.linear import Trend
 from arch.forecast.nbeats import functions
 from arch.forecast.nhits import Interpolate
-from arch.forecast.scaling import Deseasonalise, Restored, ScaledWindow, Transformed
+from arch.forecast.scaling import Deseasonalise, ScaledWindow
 from arch.forecast.statistical import METHODS, RATES, Statistical
+from arch.forecast.transforms import TRANSFORMS, Restored, Transformed
 
 NAN = float("nan")
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -138,12 +140,47 @@ def test_a_series_that_does_not_move_has_no_unit_and_so_forecasts_itself():
     assert np.isfinite(np.asarray(window)).all()
 
 
-@pytest.mark.parametrize("kind", ["level", "difference", "log", "log_difference"])
+@pytest.mark.parametrize("kind", TRANSFORMS)
 def test_a_transform_and_its_way_back_meet(kind):
     values = np.abs(histories(rows=2))[:, 20:] + 1
     past, future = values[:, :-5], values[:, -5:]
     whole = np.asarray(Transformed(kind)(values))
     np.testing.assert_allclose(Restored(kind)([whole[:, None, -5:], past])[:, 0], future, rtol=1e-5)
+
+
+def test_transforms_by_hand():
+    values = np.array([[NAN, 2.0, 4.0, 12.0]], "float32")
+    wanted = {
+        "second_difference": [NAN, NAN, NAN, 6.0],
+        "log_second_difference": [NAN, NAN, NAN, np.log(3) - np.log(2)],
+        "growth_difference": [NAN, NAN, NAN, 1.0],  # it grew by 100 and then by 200 %
+    }
+    for kind, found in wanted.items():
+        np.testing.assert_allclose(Transformed(kind)(values)[0], found, rtol=1e-6)
+
+
+def test_each_row_has_the_transform_of_its_code_there_and_back():
+    values = np.repeat(np.arange(3.0, 15.0)[None] ** 1.5, 7, axis=0)
+    values, codes = values.astype("float32"), np.arange(1, 8)
+    values[0] *= -1  # no logarithm, and none is asked for
+    whole = np.asarray(Transformed("coded")([values, codes]))
+    for row, kind in enumerate(TRANSFORMS):
+        # logarithms of many values at once may round otherwise in the last digit
+        np.testing.assert_allclose(
+            whole[row], np.asarray(Transformed(kind)(values[row : row + 1]))[0], rtol=1e-6, atol=1e-6
+        )
+    back = Restored("coded")([whole[:, None, -5:], values[:, :-5], codes])
+    np.testing.assert_allclose(back[:, 0], values[:, -5:], rtol=1e-5)
+
+
+def test_a_row_without_a_logarithm_spoils_no_gradient():
+    import tensorflow as tf
+
+    forecasts = tf.Variable(np.full((2, 1, 3), 0.5, "float32"))
+    history, codes = np.array([[-5.0, -7.0], [5.0, 7.0]], "float32"), np.array([2, 5])
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(Restored("coded")([forecasts, history, codes]))
+    assert np.isfinite(tape.gradient(total, forecasts)).all()
 
 
 def test_groups_are_averaged_within_and_then_among_each_other():
@@ -205,3 +242,26 @@ def test_bases_are_powers_and_waves():
     np.testing.assert_allclose(waves, [[1, 1, 1, 1], [1, 0, -1, 0], [0, 1, 0, -1]], atol=1e-6)
     # the past goes on where the future begins
     np.testing.assert_allclose(functions("seasonality", 4, 4, True), waves, atol=1e-6)
+
+
+def test_seasons_are_counted_on_and_back():
+    found = np.asarray(Seasons(4, 6, -2)(np.array([3, 0])))
+    np.testing.assert_array_equal(found.argmax(-1), [[1, 2, 3, 0, 1, 2], [2, 3, 0, 1, 2, 3]])
+    np.testing.assert_array_equal(found.sum(-1), 1)
+
+
+def test_covariates_are_scaled_and_what_is_late_or_missing_is_zero():
+    values = np.array([[[1.0, 9.0], [5.0, NAN], [7.0, 8.0]]], "float32")
+    found = np.asarray(Standardised((3.0, 5.0), (2.0, 4.0), (1, 0))(values))
+    np.testing.assert_array_equal(found, [[[-1, 1], [1, 0], [0, 0.75]]])
+
+
+def test_a_correction_is_zero_before_it_has_learnt_and_has_something_to_read():
+    window, known = keras.Input((5, 3)), {"future": keras.Input((5 + 3, 2)), "static": keras.Input((2,))}
+    model = keras.Model([window, *known.values()], correction(window, known, horizon=3))
+    random = np.random.default_rng(1)
+    given = [random.normal(size=(7, *x.shape[1:])).astype("float32") for x in model.inputs]
+    np.testing.assert_array_equal(model(given), np.zeros((7, 3)))
+    for wrong in ({}, {"weather": window}):
+        with pytest.raises(ValueError, match="correction: covariates must be of past, future, static"):
+            correction(window, wrong, horizon=3)
