@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 SHARING = {"test_resume": "test_distribution"}  # files that look at one long process of `replicas`
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     """Under `-n 2 --dist loadgroup` the tests of a file stay in one process: they share what was trained for them."""
     for item in items:
