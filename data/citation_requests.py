@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, pairwise
@@ -19,7 +19,7 @@ from data.features import Features
 from data.given import options_of
 from data.graph_inputs import whole
 from data.graphs import UNKNOWN, Graph
-from data.papers import parse_words, read_columns
+from data.papers import KNOWN_COLUMNS, parse_words, read_columns
 from data.positions import positions
 from data.splits import Rows
 from data.tables import Table, read_table, stream
@@ -109,7 +109,24 @@ def _graph(papers: str, metadata: Mapping[str, Any]) -> Graph:
     if form != facts["form"] or known.features.shape[1] != facts["words"]:
         wanted, got = f"{facts['words']:,} {facts['form']}", f"{known.features.shape[1]:,} {form}"
         raise BadInput("papers with other features than the model knows", wanted=wanted, got=got, where=papers)
+    if form == "columns":
+        known = replace(known, features=known.features[:, in_order_of(facts, known.columns, papers)])
     return known
+
+
+def in_order_of(facts: Mapping[str, Any], names: Sequence[str], where: str) -> list[int]:
+    """Places of the columns that a model learnt from, in its order, by their names where it knows these.
+
+    Raises:
+        BadInput: one is missing, or there are others.
+    """
+    learnt = facts.get("columns") or names
+    count = facts["words"]
+    if len(names) != count or set(names) != set(learnt):
+        wanted = ", ".join(learnt) if facts.get("columns") else f"{count:,} columns of numbers"
+        got = ", ".join(names) or "none"
+        raise BadInput("papers with other features than the model knows", wanted=wanted, got=got, where=where)
+    return [list(names).index(name) for name in learnt]
 
 
 def _known_labels(known: Graph, classes: list[str], papers: np.ndarray) -> np.ndarray:
@@ -136,11 +153,8 @@ def _new_papers(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table,
             parse_words(words, most=facts["words"], place=partial(table.place, column="words"))
             yield table, {"words": words, CITES: cells}
             continue
-        values = read_columns(table, [name for name in table.header if name not in ("paper", "label", CITES)])
-        if values.shape[1] != facts["words"]:
-            wanted = f"{facts['words']:,} columns of numbers"
-            raise BadInput("papers with other features than the model knows", wanted=wanted, got=values.shape[1],
-                           where=f"{path}:1")  # fmt: skip
+        names = [name for name in table.header if name not in (*KNOWN_COLUMNS, CITES)]
+        values = read_columns(table, names)[:, in_order_of(facts, names, f"{path}:1")]
         yield table, {"features": values, CITES: cells}
 
 

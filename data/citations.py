@@ -97,9 +97,9 @@ def load(options: CitationsData, seed: int) -> Splits:
         arrays for every batch (`data.graph_inputs.whole`), or sampled around a batch; beside test also what serving
         needs (`for_serving`). No label is in a graph. In meta:
         name, source, licence, unit, files, sha256 (of each file), classes, papers, edges, isolated, unlabelled, found
-        (in the citations), form (words or columns), words (how many), scaling, direction, setting, positions,
-        position_kind, judge_by, self_citations, fan_outs, split_rule; mean and deviation where columns are
-        standardised; and for each split rows, class_counts, digest.
+        (in the citations), form (words or columns), words (how many), columns (their names), scaling, direction,
+        setting, positions, position_kind, judge_by, self_citations, fan_outs, split_rule; mean and deviation where
+        columns are standardised; and for each split rows, class_counts, digest.
 
     Raises:
         BadInput: with file, line and column, whatever keeps this graph from being learnt from.
@@ -238,6 +238,7 @@ def _facts(known: Graph, options: CitationsData) -> dict[str, Any]:
         "found": dict(known.found),
         "form": "columns" if isinstance(known.features, np.ndarray) else "words",
         "words": known.features.shape[1],
+        "columns": list(known.columns),
         **{name: getattr(options, name) for name in chosen},
         "fan_outs": list(options.fan_outs),
     }

@@ -35,6 +35,7 @@ class Graph:
         years: (papers,) int64 where the source has them, else None.
         found: what was found and what was done to the edges, JSON-ready.
         place: names a paper by its index in errors, `papers.csv:7`.
+        columns: names of the columns of numbers; empty where they have none.
     """
 
     features: Features
@@ -46,6 +47,7 @@ class Graph:
     years: np.ndarray | None
     found: Mapping[str, Any]
     place: Callable[[int], str] = "paper {}".format
+    columns: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> int:
@@ -67,6 +69,7 @@ class Source:
         years: (papers,) or None.
         paper_place: names a paper by its index in errors, `papers.csv:7`.
         citation_place: names a citation, `citations.csv:3`.
+        columns: names of the columns of numbers; empty where they have none.
     """
 
     features: Features
@@ -78,6 +81,7 @@ class Source:
     years: np.ndarray | None = None
     paper_place: Callable[[int], str] = "paper {}".format
     citation_place: Callable[[int], str] = "citation {}".format
+    columns: tuple[str, ...] = ()
 
 
 def graph(source: Source, *, direction: Direction = "both", self_citations: Literal["drop", "keep"] = "drop") -> Graph:
@@ -97,7 +101,7 @@ def graph(source: Source, *, direction: Direction = "both", self_citations: Lite
     parts = None if source.parts is None else source.parts.astype(np.uint8)
     labels = source.labels.astype(np.int32)
     known = tuple(source.classes), source.ids, parts, source.years
-    return Graph(source.features, edges, labels, *known, found, source.paper_place)
+    return Graph(source.features, edges, labels, *known, found, source.paper_place, source.columns)
 
 
 def arrange(

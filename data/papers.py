@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -45,6 +46,7 @@ def read_papers(papers: str, citations: str, *, words: int = 0) -> Source:
         years=np.array(read.years) if read.years else None,
         paper_place=read.place,
         citation_place=lambda row: f"{citations}:{lines[row]}",
+        columns=read.columns,
     )
 
 
@@ -145,10 +147,14 @@ class _Papers:
         self.ids: list[str] = []
         self.parts: list[int] = []
         self.years: list[int] = []
+        self.columns: tuple[str, ...] = ()
         self._names: list[str] = []
         self._lines: list[np.ndarray] = []
         self._pieces: list[Features] = []
         for table in stream(path, columns=("paper",)):
+            twice = [name for name, count in Counter(table.header).items() if count > 1]
+            if twice:
+                raise BadInput(f"two columns are named {twice[0]!r}", wanted="one", where=f"{path}:1")
             self._read(table)
         self.lines = np.concatenate(self._lines)
         self.classes = in_order({name for name in self._names if name})
@@ -190,7 +196,8 @@ class _Papers:
         if "words" in table.header:
             place = partial(table.place, column="words")
             return parse_words(table.cells("words"), most=self.words or MOST_WORDS, place=place)
-        return read_columns(table, [name for name in table.header if name not in KNOWN_COLUMNS])
+        self.columns = tuple(name for name in table.header if name not in KNOWN_COLUMNS)
+        return read_columns(table, self.columns)
 
 
 def read_columns(table: Table, names: Sequence[str]) -> np.ndarray:
@@ -205,9 +212,11 @@ def read_columns(table: Table, names: Sequence[str]) -> np.ndarray:
     columns = [table.header.index(name) for name in names]
     cells = [[row[column].strip() for column in columns] for row in table.rows]
     try:
-        values = np.array(cells, str).astype(np.float32)
+        values = np.array(cells, str).astype(np.float64)
     except ValueError:
-        values = np.array([[_number(cell) for cell in row] for row in cells], np.float32)
+        values = np.array([[_number(cell) for cell in row] for row in cells])
+    with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+        values = values.astype(np.float32)
     if not np.isfinite(values).all():
         row, column = divmod(int(np.argmax(~np.isfinite(values))), len(names))
         where = table.place(row, names[column])

@@ -28,6 +28,7 @@ from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
 from pipelines.run import COUNTS, Model, Run, read_run
 from pipelines.serve.folder import ExportError, find, is_uri
+from pipelines.signals import Stopped
 
 Answer = dict[str, Any] | None
 
@@ -105,6 +106,8 @@ def _tell(error: BaseException, as_json: bool, stopped: int) -> int:
     else:
         place = f" ({told['where']})" if told.get("where") else ""
         print(f"error: {error if isinstance(error, BadInput) else told['what'] + place}", file=sys.stderr)
+        if isinstance(error, Stopped):
+            print("the state was saved; the same command with --resume auto goes on from it", file=sys.stderr)
     if code == FAILED and not full and not isinstance(error, OSError):
         traceback.print_exception(error)
     return code

@@ -11,8 +11,12 @@ from typing import Any
 import tensorflow as tf
 
 from data.errors import BadInput
+from pipelines.cluster import check_tf_config, slurm_tasks
+from pipelines.cluster import is_chief as is_chief
+from pipelines.cluster import worker as worker
 from pipelines.launch import JOINED
 from pipelines.run import Fit
+from pipelines.signals import interruptible
 
 
 def strategy(fit: Fit) -> tf.distribute.Strategy:
@@ -34,7 +38,8 @@ def _strategy(devices: int) -> tf.distribute.Strategy:
             raise BadInput("fit.devices beside several workers", wanted="1, or 0 for every GPU", got=devices)
         if (threads := _threads_of_worker()) and not os.environ.get("TF_NUM_INTRAOP_THREADS"):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
-        joined = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        with interruptible():  # it waits for the others, for ever if need be
+            joined = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
         if os.environ.get("INDUCTIVE_LAUNCHED"):
             print(JOINED, file=sys.stderr, flush=True)  # to the launcher, which waits for it
         return joined
@@ -75,7 +80,7 @@ def _cluster() -> Any:
         check_tf_config(os.environ["TF_CONFIG"])
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         return resolver if resolver.cluster_spec().num_tasks("worker") > 1 else None
-    if (tasks := _slurm_tasks()) > 1:
+    if (tasks := slurm_tasks()) > 1:
         port = 20_000 + int(os.environ.get("SLURM_JOB_ID", "0")) % 10_000  # jobs that share a node do not meet
         # The resolver wants GPUs to hand out, even where there is none; Slurm has handed them out.
         return tf.distribute.cluster_resolver.SlurmClusterResolver(
@@ -99,34 +104,6 @@ def _threads_of_worker() -> int:
     return max(1, cores // sharing) if sharing > 1 else 0
 
 
-def check_tf_config(text: str) -> None:
-    """Refuse a `TF_CONFIG` that is not `{"cluster": {"worker": [...]}, "task": {"type": "worker", "index": N}}`.
-
-    Raises:
-        BadInput: saying which part is wrong.
-    """
-    wanted = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        config = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        kind, index = task["type"], task["index"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput("TF_CONFIG is malformed", wanted=wanted, got=f"{type(error).__name__}: {error}") from None
-    others = sorted(set(config["cluster"]) - {"worker"})
-    if others or kind != "worker":
-        raise BadInput("TF_CONFIG: only workers are supported", wanted=wanted, got=", ".join(others) or kind)
-    if not isinstance(workers, list) or not workers or not all(map(_is_address, workers)):
-        raise BadInput("TF_CONFIG: workers must be a list of host:port", wanted=wanted, got=workers)
-    if len(set(workers)) != len(workers):
-        raise BadInput("TF_CONFIG: workers must be different host:port", wanted=wanted, got=workers)
-    if type(index) is not int or not 0 <= index < len(workers):
-        raise BadInput("TF_CONFIG: the task is not in the cluster", wanted=f"0 to {len(workers) - 1}", got=index)
-
-
-def _is_address(text: object) -> bool:
-    return isinstance(text, str) and text.rpartition(":")[0] != "" and text.rpartition(":")[2].isdecimal()
-
-
 def wait_for_all(fit: Fit) -> None:
     """Return when every worker has come here: one that left earlier would look lost to the others."""
     if worker()[1] > 1:
@@ -137,23 +114,3 @@ def wait_for_all(fit: Fit) -> None:
 
         # AutoGraph has nothing to do here and would warn that it cannot.
         tf.function(lambda: joined.reduce("SUM", joined.run(one), axis=None), autograph=False)()
-
-
-def worker() -> tuple[int, int]:
-    """(index, count) of this process among the workers of the run, known without starting TensorFlow's cluster."""
-    if config := os.environ.get("TF_CONFIG"):
-        check_tf_config(config)
-        parsed = json.loads(config)
-        return parsed["task"]["index"], len(parsed["cluster"]["worker"])
-    tasks = _slurm_tasks()
-    return int(os.environ["SLURM_PROCID"]) if tasks > 1 else 0, tasks
-
-
-def _slurm_tasks() -> int:
-    """Tasks that `srun` has started beside this one; a batch script or a shell of an allocation is no such task."""
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) if "SLURM_PROCID" in os.environ else 1
-
-
-def is_chief() -> bool:
-    """Whether this process is the one that writes."""
-    return worker()[0] == 0

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 
 class Stopped(KeyboardInterrupt):
     """A signal asked the training to stop; its state is saved and can be resumed."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While the block runs, SIGINT ends the process: a wait outside of Python never lets its handlers run.
+
+    SIGTERM is taken by TensorFlow itself while it waits for other workers, and has no effect there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python takes no handlers here
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Signals:

@@ -11,6 +11,7 @@ from data.errors import BadInput
 from data.splits import Splits
 from pipelines.citations.fit import CitationsFit, fit_of
 from pipelines.citations.recipes import RECIPES
+from pipelines.cluster import worker
 from pipelines.domain import Domain, Verb
 from pipelines.run import Run
 
@@ -36,12 +37,12 @@ def check(run: Run) -> None:
     """Refuse what cannot work before anything is read.
 
     Raises:
-        BadInput: a whole graph on several devices, sampling where all papers are needed, options that are not the
-            user's to give or that contradict each other.
+        BadInput: a whole graph on several devices or workers, sampling where all papers are needed, options that are
+            not the user's to give or that contradict each other.
     """
     whole, options, data = not run.data.fan_outs, run.model.options, run.data
-    if whole and run.fit.devices > 1:
-        raise cut_among_devices(run.fit.devices)
+    if whole and (replicas := max(run.fit.devices, worker()[1])) > 1:
+        raise cut_among_devices(replicas)
     if fit_of(run).consistency and not whole:
         wanted = "fit.consistency 0, or no data.fan_outs"
         raise BadInput("fit.consistency compares all papers of the graph", wanted=wanted, got="sampled neighbours")
@@ -71,7 +72,7 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.citations.task",
     about=_about,
-    facts=("words", "form", "scaling", "direction", "judge_by", "papers", "edges"),
+    facts=("words", "form", "columns", "scaling", "direction", "judge_by", "papers", "edges"),
     fit=CitationsFit,
     check=check,
     verbs={

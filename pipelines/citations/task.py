@@ -45,7 +45,7 @@ def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], Asked]:
         BadInput: a whole graph on several devices.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1 and not run.data.fan_outs:  # every GPU there is, or several workers: not known any earlier
+    if replicas > 1 and not run.data.fan_outs:  # every GPU there is: not known any earlier
         raise cut_among_devices(replicas)
     made, graph = graph_inputs(meta["words"], words=meta["form"] == "words", positions=meta["positions"])
     node = keras.Input((), dtype="int32", name="node")

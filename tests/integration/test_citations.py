@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from arch.ensemble import ensemble
-from data.citation_requests import requests
+from data.citation_requests import in_order_of, requests
 from data.citations import CitationsData, load
 from data.errors import BadInput
 from data.graph_inputs import graph_beside
@@ -139,6 +139,14 @@ def test_a_run_that_cannot_work_is_refused_before_anything_is_read(changes, mess
     with pytest.raises(BadInput, match=message):
         check(run)
     check(GCN.with_(fit=replace(FIT, devices=2), data=replace(BLOCKS, fan_outs=(5, 5))))
+
+
+def test_a_whole_graph_is_refused_by_each_of_several_workers_before_it_waits_for_the_others(monkeypatch):
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(BadInput, match=r"a whole graph cannot be cut among devices.*got 2"):
+        check(GCN.with_(data=BLOCKS))
+    check(GCN.with_(data=replace(BLOCKS, fan_outs=(5, 5))))
 
 
 @pytest.mark.parametrize("field", ["passes", "temperature", "l2", "consistency"])
@@ -498,6 +506,15 @@ def test_evaluate_refuses_a_label_that_the_model_does_not_know(trained, tmp_path
     write(tmp_path / "citations.csv", ["cited", "citing"], [["a", "b"]])
     with pytest.raises(BadInput, match=r"papers.csv:3: label unseen in training; wanted one of x, y, z, got 'w'"):
         verbs.evaluate(DOMAIN, str(trained.folder), str(tmp_path / "papers.csv"), json=True)
+
+
+def test_columns_of_numbers_are_known_by_their_names(tmp_path):
+    facts = {"form": "columns", "words": 2, "columns": ["height", "weight"]}
+    assert in_order_of(facts, ["weight", "height"], "new.csv:1") == [1, 0]
+    assert in_order_of({**facts, "columns": []}, ["a", "b"], "new.csv:1") == [0, 1]  # an archive names none
+    for names in (["weight", "width"], ["weight"], ["weight", "height", "width"]):
+        with pytest.raises(BadInput, match=r"new.csv:1: papers with other features .* wanted height, weight, got"):
+            in_order_of(facts, names, "new.csv:1")
 
 
 def test_requests_of_a_folder_are_those_of_its_papers(trained, folder):

@@ -1,16 +1,20 @@
 """Training on two devices is training on one: to rounding, over uneven batches, whatever the options."""
 
+import contextlib
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from data.errors import BadInput
 from pipelines import devices
-from pipelines.devices import check_tf_config
+from pipelines.cluster import check_tf_config
 from pipelines.run import Fit
 
-from .replicas import EXACT, ROUNDED, results
+from .replicas import EXACT, ROOT, ROUNDED, results
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +164,30 @@ def test_a_batch_script_of_slurm_that_did_not_call_srun_is_one_process(slurm, mo
     assert devices._cluster() is None
     assert devices.worker() == (0, 1)
     assert devices.is_chief()
+
+
+WAITING = """
+import json, os, signal, sys
+sys.path.insert(0, ".")
+from pipelines.devices import strategy
+from pipelines.run import Fit
+from pipelines.launch import free_ports
+addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+task = {"type": "worker", "index": 0}
+os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+signal.signal(signal.SIGINT, lambda *_: None)  # as the training loop, which only notes it
+print("begins", flush=True)
+strategy(Fit())
+"""
+
+
+def test_a_worker_that_waits_for_one_that_never_comes_can_be_interrupted():
+    process = subprocess.Popen([sys.executable, "-c", WAITING], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begins\n"
+    for _ in range(120):  # before the wait begins the handler takes it
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)
+            break
+    process.kill()
+    assert process.wait() == -signal.SIGINT

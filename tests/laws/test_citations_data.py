@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from data import spektral_graphs
 from data.archives import read_archive
 from data.blockmodel import block_model
+from data.citation_requests import requests
 from data.citations import CitationsData, folds, load, read_graph
 from data.errors import BadInput
 from data.features import bags, blanked, column_statistics, rows_of, scaled
@@ -475,6 +476,7 @@ BAD_TABLES = {
     "a paper of the split without a label": (
         PAPERS.replace("d,y,test", "d,,test"), CITATIONS,
         "papers.csv:5: paper d is in test and has no label; wanted a label, or no part"),
+    "a column twice": (PAPERS.replace("split", "label", 1), CITATIONS, "papers.csv:1: two columns are named 'label'"),
     "one class": (PAPERS.replace(",y,", ",x,"), CITATIONS, "papers.csv: one class only"),
     "no label at all": (PAPERS.replace(",y,", ",,").replace(",x,", ",,"), CITATIONS, "papers.csv: one class only"),
     "a negative word": (
@@ -657,3 +659,12 @@ def test_papers_may_have_neither_labels_nor_split(tmp_path: Path) -> None:
     source = read_papers(str(tmp_path / "papers.csv"), str(tmp_path / "citations.csv"))
     assert source.labels.tolist() == [-1, -1]
     assert source.parts is None
+
+
+def test_new_papers_may_have_the_columns_that_papers_have_beside_their_features(tmp_path: Path) -> None:
+    (tmp_path / "papers.csv").write_text("paper,label,split,year,a,b\n1,x,train,1999,0,1\n2,y,train,1999,1,0\n")
+    (tmp_path / "citations.csv").write_text("cited,citing\n1,2\n")
+    (tmp_path / "new.csv").write_text("paper,split,year,a,b,cites\n3,,2001,5,7,1\n")
+    run = {"seed": 0, "split_seed": -1, "data": {"path": str(tmp_path)}}
+    [(_, sent)] = requests(str(tmp_path / "new.csv"), {"data": {"form": "columns", "words": 2}, "run": run})
+    np.testing.assert_array_equal(sent["features"], [[5, 7]])
