@@ -187,6 +187,8 @@ def registered_layers():
         module = import_module(entry.name)
         for kind in vars(module).values():
             here = inspect.isclass(kind) and kind.__module__ == module.__name__
+            if here and kind.__name__.startswith("_") and kind.__subclasses__():
+                continue  # what other layers share, and no model holds
             if here and issubclass(kind, keras.layers.Layer) and not issubclass(kind, keras.Model):
                 yield f"{module.__name__}.{kind.__name__}", kind
 
