@@ -20,6 +20,7 @@ from pipelines.trained import open_trained
 
 NEAREST = 100  # papers that are left out one by one, the nearest first
 HOPS = 2
+USAGE = "explain [MODEL] PAPER ...: which neighbours and words decided."
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model or paper, or a graph that was never taken whole.
     """
     first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
-    words, flags = list(arguments[:first]), parse(ExplainFlags, arguments[first:], program, "Explain papers.")
+    words, flags = list(arguments[:first]), parse(ExplainFlags, arguments[first:], program, USAGE)
     model = words.pop(0) if words and (Path(words[0]).is_dir() or is_uri(words[0])) else ""
     if not words:
         raise BadInput("explain: no paper", wanted="explain [MODEL] PAPER ...", got=" ".join(arguments) or "nothing")

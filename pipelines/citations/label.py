@@ -39,7 +39,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model, or its graph cannot be read any more.
     """
     first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
-    flags = parse(LabelFlags, arguments[first:], program, "Label every paper of a run's own graph.")
+    flags = parse(LabelFlags, arguments[first:], program, "label [MODEL]: every paper of a run's own graph.")
     if first > 1:
         raise BadInput("label: too many words", wanted="label [MODEL] [--out FILE]", got=" ".join(arguments[:first]))
     if flags.json and not flags.out:

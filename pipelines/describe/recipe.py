@@ -29,7 +29,12 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such recipe.
     """
     words = [word for word in arguments if not word.startswith("-")]
-    flags = parse(DescribeFlags, [word for word in arguments if word.startswith("-")], program, "Describe a recipe.")
+    flags = parse(
+        DescribeFlags,
+        [word for word in arguments if word.startswith("-")],
+        program,
+        "describe [RECIPE]: a recipe's network, resources and laws.",
+    )
     if len(words) > 1:
         raise BadInput("one recipe at a time", wanted="describe [RECIPE] [--json]", got=" ".join(words))
     run = domain.recipe(words[0] if words else "")

@@ -16,7 +16,6 @@ from pipelines.cli import model_and_file
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
 from pipelines.options import did_you_mean
-from pipelines.report import Report
 from pipelines.trained import open_trained
 
 if TYPE_CHECKING:
@@ -55,10 +54,13 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model, file, label or method.
     """
     names, rest = positional(arguments)
-    flags = parse(ExplainFlags, rest, program, "Which bases decided, and the motifs that sequences share.")
+    flags = parse(
+        ExplainFlags, rest, program, "explain [MODEL] [FILE]: bases that decided, and motifs that sequences share."
+    )
     place, file = model_and_file(names)
     export, _, model = open_trained(domain, place)
     from pipelines.genomics.importance import answers
+    from pipelines.report import Report
     from pipelines.verbs import test_rows
 
     metadata = export.metadata

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from data.variants import Variant, haplotypes, read_variants, why_not
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
 from pipelines.quiet import start_tensorflow
-from pipelines.report import Report
-from pipelines.verbs import Served, find, whole_file
+
+if TYPE_CHECKING:
+    from pipelines.verbs import Served
 
 PIECE = 4_096  # changes held at a time
 BASES = 1 << 18  # bases that the model sees at a time
@@ -49,17 +50,20 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model, genome or file, or a file none of whose changes can be made in the genome.
     """
     names, rest = positional(arguments)
-    flags = parse(VariantsFlags, rest, program, "How much each change of a genome changes what a model says.")
+    flags = parse(VariantsFlags, rest, program, "variants [MODEL] FILE: how much each change changes the answer.")
     if not 1 <= len(names) <= 2:
         raise BadInput("variants: a file is needed", wanted="[MODEL] FILE", got=" ".join(names) or "nothing")
     if flags.json and not flags.out:
         raise BadInput("variants: stdout is for JSON", wanted="--out FILE beside --json")
     *model, file = names
+    start_tensorflow()
+    from pipelines.report import Report
+    from pipelines.verbs import Served, find
+
     export = find(domain, model[0] if model else "")
     path = flags.genome or export.metadata["run"]["data"]["genome"]
     if not path:
         raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
-    start_tensorflow()
     rows = max(1, BASES // export.metadata["data"]["length"])
     told = _score(Served(export, rows), export.metadata, Genome(path), file, flags)
     Report(flags.json).note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
@@ -70,6 +74,8 @@ def _score(
     served: Served, metadata: Mapping[str, Any], genome: Genome, file: str, flags: VariantsFlags
 ) -> dict[str, int]:
     """Write effects and, where asked for, what has none; their numbers."""
+    from pipelines.verbs import whole_file
+
     scored, odd, first = 0, 0, ""
     aside = whole_file(flags.unscored) if flags.unscored else nullcontext()
     with whole_file(flags.out) as target, aside as others:

@@ -41,7 +41,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model or picture, or a model that is no single network.
     """
     words, rest = positional(arguments)
-    flags = parse(ExplainFlags, rest, program, "Explain pictures.")
+    flags = parse(
+        ExplainFlags, rest, program, "explain [MODEL] PICTURE_OR_FOLDER ...: which places of a picture decided."
+    )
     model = words.pop(0) if words and names_model(words[0]) else ""
     if not words:
         wanted = "explain [MODEL] PICTURE_OR_FOLDER ..."

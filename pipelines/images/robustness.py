@@ -36,7 +36,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         BadInput: no such model, or pictures that cannot be read.
     """
     words, rest = positional(arguments)
-    flags = parse(RobustnessFlags, rest, program, "Judge a model on corrupted pictures.")
+    flags = parse(RobustnessFlags, rest, program, "robustness [MODEL] [FOLDER]: accuracy on worse pictures.")
     model, folder = model_and_file(words)
     trained = open_trained(domain, model)
     from pipelines.engine import predict

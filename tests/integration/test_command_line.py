@@ -27,6 +27,11 @@ LIGHT_COMMANDS = [
     ["-m", "pipelines.genomics", "evaluate", "--help"],
     ["-m", "pipelines.genomics", "predict", "--help"],
     ["-m", "pipelines.genomics", "export", "--help"],
+    ["-m", "pipelines.genomics", "explain", "--help"],
+    ["-m", "pipelines.genomics", "variants", "--help"],
+    ["-m", "pipelines.citations", "explain", "--help"],
+    ["-m", "pipelines.economics", "reconcile", "--help"],
+    ["-m", "pipelines.images", "robustness", "--help"],
     ["-m", "pipelines.serve", "--help"],
     ["-m", "pipelines.ray", "--help"],
 ]
