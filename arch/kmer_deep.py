@@ -10,7 +10,8 @@ from keras import ops
 from arch.blocks import require, require_positive, require_rate
 from arch.dna import KMers
 from arch.kernels import BatchNormalization
-from arch.sequences import SequenceConv1D, SequencePool
+from arch.sequences import SequencePool
+from arch.wide_deep import convolved
 
 SPACED = 6  # letters of a word with a gap
 
@@ -89,13 +90,7 @@ def counted(inputs: Any, words: list[tuple[int, int]], dropout: float, name: str
 
 def motifs(inputs: Any, widths: tuple[int, ...], kernel_size: int, dropout: float) -> Any:
     """Convolutions that keep the length, then the greatest and the mean of each filter."""
-    x = inputs
-    for index, width in enumerate(widths):
-        name = f"deep{index}"
-        x = SequenceConv1D(width, kernel_size, padding="same", kernel_initializer="he_normal", name=f"{name}_conv")(x)
-        x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
-        x = keras.layers.ReLU(name=f"{name}_relu")(x)
-        x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
+    x = convolved(inputs, widths, kernel_size, dropout)
     pools = [SequencePool(kind, name=f"deep_{kind}")(x) for kind in ("max", "average")]
     return keras.layers.Concatenate(name="deep_pools")(pools)
 

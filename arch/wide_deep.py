@@ -21,8 +21,8 @@ def wide(inputs: Any, kmers: tuple[int, ...], dropout: float) -> list[Any]:
     return paths
 
 
-def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, pool_size: int, units: int, dropout: float) -> Any:
-    """Convolutions that keep the length, then a dense layer that knows every position, or every window of some."""
+def convolved(inputs: Any, widths: tuple[int, ...], kernel_size: int, dropout: float) -> Any:
+    """Convolutions that keep the length, each normalized, rectified and thinned: (batch, length, widths[-1])."""
     x = inputs
     for index, width in enumerate(widths):
         name = f"deep{index}"
@@ -30,6 +30,12 @@ def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, pool_size: int,
         x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
         x = keras.layers.ReLU(name=f"{name}_relu")(x)
         x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
+    return x
+
+
+def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, pool_size: int, units: int, dropout: float) -> Any:
+    """Convolutions that keep the length, then a dense layer that knows every position, or every window of some."""
+    x = convolved(inputs, widths, kernel_size, dropout)
     if pool_size > 1:
         x = SequenceMaxPool1D(pool_size, padding="same", name="deep_pool")(x)
     x = SequencePool("flatten", name="deep_flat")(x)

@@ -1,15 +1,18 @@
-"""What domains share: objectives of classes, of labels and of values, and the way from logits to probabilities."""
+"""What domains share: objectives of classes, of labels and of values, probabilities of logits, and their scores."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from data.splits import Rows
+from pipelines.measures import accuracy_and_nll, classification
 from pipelines.run import Run
-from pipelines.task import Batch, Objective
+from pipelines.task import Batch, Meta, Objective, Scores
 
 
 def cross_entropy(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:
@@ -42,6 +45,16 @@ def squared_error(model: keras.Model, batch: Batch, run: Run, training: bool) ->
     """Half the squared distance of the model's one value from the `label` column."""
     values = model({name: batch[name] for name in model.input}, training=training)[:, 0]
     return Objective(0.5 * ops.square(values - batch["label"]), {})
+
+
+def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
+    """All scores of a classifier."""
+    return classification(rows["label"], outputs["probabilities"])
+
+
+def validate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
+    """Accuracy and likelihood alone, for epochs of milliseconds: all scores take many times as long."""
+    return accuracy_and_nll(rows["label"], outputs["probabilities"])
 
 
 def equal_weights(batch: Batch) -> Any:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 import arch
 from arch.graph import Graph, graph_inputs
-from data.splits import Rows
 from pipelines.citations import cut_among_devices
 from pipelines.citations.baselines import baselines
 from pipelines.citations.figures import figures
 from pipelines.citations.objective import objective
 from pipelines.citations.serving import answers, raw, serving
-from pipelines.classify import equal_weights, probabilities
-from pipelines.measures import accuracy_and_nll, classification
+from pipelines.classify import equal_weights, evaluate, probabilities, validate
 from pipelines.run import Run
-from pipelines.task import Meta, Scores, Task
+from pipelines.task import Meta, Task
 
 
 class Asked(NamedTuple):
@@ -60,16 +57,6 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
         return ops.take(build(asked.graph, **(options | {"outputs": asked.classes})), asked.node, axis=0)
 
     return logits
-
-
-def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
-    """Scores of a classifier."""
-    return classification(rows["label"], outputs["probabilities"])
-
-
-def validate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
-    """Accuracy and likelihood alone: an epoch takes milliseconds."""
-    return accuracy_and_nll(rows["label"], outputs["probabilities"])
 
 
 TASK = Task(

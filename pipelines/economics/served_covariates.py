@@ -59,17 +59,17 @@ def checks(history: Any, covariates: Mapping[str, Any], meta: Meta) -> list[Any]
             continue
         if kind == "season":
             fits = (values >= 0) & (values < meta["period"])
-            found.append(_refused(fits[:, None], f"season; wanted 0 to {meta['period'] - 1}"))
+            found.append(refuse_at(fits[:, None], f"season; wanted 0 to {meta['period'] - 1}"))
             continue
         known = tf.math.is_finite(values)
         if kind == "static":
-            found.append(_refused(known, "static: not a finite number"))
+            found.append(refuse_at(known, "static: not a finite number"))
             continue
         dates = length + (horizon if kind == "future" else 0)
         told = "as many dates as the history" if kind == "past" else f"the dates of the history and {horizon} more"
         same = refuse(tf.shape(values)[1] == dates, _said(f"{kind}: wanted {told}"))
         with tf.control_dependencies([same]):
-            found.append(_refused(_complete(kind, tf.identity(known), there, meta), f"{kind}: not a finite number"))
+            found.append(refuse_at(_complete(kind, tf.identity(known), there, meta), f"{kind}: not a finite number"))
     return found
 
 
@@ -78,9 +78,9 @@ def _coded(history: Any, codes: Any) -> list[Any]:
     code, there = codes[:, None], tf.math.is_finite(history)
     logs = tf.reduce_any([code == one for one in LOGS], 0)
     return [
-        _refused((code >= 1) & (code <= 7), "transform; wanted a code of 1 to 7"),
-        _refused(~logs | ~there | (history > 0), "no logarithm; wanted values above 0"),
-        _refused((code != GROWTH) | ~there | (history != 0), "no growth; wanted values other than 0"),
+        refuse_at((code >= 1) & (code <= 7), "transform; wanted a code of 1 to 7"),
+        refuse_at(~logs | ~there | (history > 0), "no logarithm; wanted values above 0"),
+        refuse_at((code != GROWTH) | ~there | (history != 0), "no growth; wanted values other than 0"),
     ]
 
 
@@ -99,8 +99,9 @@ def _complete(kind: str, known: Any, there: Any, meta: Meta) -> Any:
     return tf.reduce_all(known | late[-tf.shape(there)[1] :], 2) | ~there
 
 
-def _refused(right: Any, what: str) -> Any:
-    return refuse(right, lambda at: [numbered("series", at[0]), numbered(", place", at[1]), ": " + what])
+def refuse_at(right: Any, what: str, kind: str = "place") -> Any:
+    """Fail with the first wrong (series, place), both counted from 1, unless all is right."""
+    return refuse(right, lambda at: [numbered("series", at[0]), numbered(f", {kind}", at[1]), ": " + what])
 
 
 def cut(kind: str, values: Any, meta: Meta) -> Any:

@@ -12,8 +12,7 @@ from data.economics import LEVELS
 from data.economics_covariates import KINDS as COVARIATES
 from data.splits import Rows
 from pipelines.economics.served_covariates import checks as covariate_checks
-from pipelines.economics.served_covariates import cut, example, fields
-from pipelines.served_graph import numbered, refuse
+from pipelines.economics.served_covariates import cut, example, fields, refuse_at
 from pipelines.task import Meta, Serving
 
 
@@ -75,7 +74,7 @@ def _right_frequency(frequency: Any, period: int) -> Any:
 
 def _refuse(right: Any, what: str) -> Any:
     """Fail with the first wrong (series, value), unless all is right."""
-    return refuse(right, lambda at: [numbered("series", at[0]), numbered(", value", at[1]), ": " + what])
+    return refuse_at(right, what, "value")
 
 
 def _example(rows: Rows, meta: Meta) -> dict[str, Any]:

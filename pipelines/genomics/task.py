@@ -18,13 +18,20 @@ from arch.dna import OneHotBases, strand_invariant
 from data.sequences import CODES
 from data.splits import Rows
 from pipelines import plots
-from pipelines.classify import binary_cross_entropy, cross_entropy, equal_weights, probabilities, squared_error
+from pipelines.classify import (
+    binary_cross_entropy,
+    cross_entropy,
+    equal_weights,
+    evaluate,
+    probabilities,
+    squared_error,
+)
 from pipelines.genomics import baselines
 from pipelines.genomics.strata import accuracy_by_content
-from pipelines.measures import classification, multi_label, regression
+from pipelines.measures import multi_label, regression
 from pipelines.run import Run
 from pipelines.served_graph import most_likely, numbered, refuse
-from pipelines.task import Meta, Scores, Serving, Task
+from pipelines.task import Meta, Serving, Task
 
 
 def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
@@ -50,11 +57,6 @@ def value_head(features: keras.KerasTensor, meta: Meta) -> keras.KerasTensor:
     value = heads.regression(features)
     scale = keras.layers.Rescaling(known["deviation"] or 1.0, known["mean"], dtype="float32", name="unit")
     return scale(value)
-
-
-def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
-    """Scores of a classifier."""
-    return classification(rows["label"], outputs["probabilities"])
 
 
 def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -13,7 +13,7 @@ from arch import heads
 from arch.whitened import adapt_to
 from data.image_requests import sendable
 from data.splits import Rows
-from pipelines.classify import cross_entropy, equal_weights, probabilities
+from pipelines.classify import cross_entropy, equal_weights, evaluate, probabilities, validate
 from pipelines.images.augmentation import augmented
 from pipelines.images.baselines import baselines
 from pipelines.images.figures import figures, portraits
@@ -21,9 +21,8 @@ from pipelines.images.finetuning import freeze, slow_down, start_from
 from pipelines.images.fit import fit_of
 from pipelines.images.serving import serving
 from pipelines.images.views import MeanOfViews, Views
-from pipelines.measures import accuracy_and_nll, classification
 from pipelines.run import Run
-from pipelines.task import Batch, Meta, Objective, Scores, Task
+from pipelines.task import Batch, Meta, Objective, Task
 
 EXAMPLES = 400_000  # pixels of training pictures from which a whitening is computed
 
@@ -91,16 +90,6 @@ def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Obj
         image = augmented(batch["image"], batch["mirrored"], batch["draws"], fit_of(run))
         batch = {**batch, "image": image}
     return cross_entropy(model, batch, run, training)
-
-
-def evaluate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
-    """Scores of a classifier."""
-    return classification(rows["label"], outputs["probabilities"])
-
-
-def validate(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta) -> Scores:
-    """Accuracy and likelihood alone: all scores of small sets take as long as a tenth of an epoch."""
-    return accuracy_and_nll(rows["label"], outputs["probabilities"])
 
 
 def raw(rows: Rows) -> dict[str, Any]:
