@@ -229,11 +229,35 @@ def _train_flags(domain: Domain, recipe: Run) -> type:
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFlags:
-    """Flags of the verbs that take a model.
+class EvaluateFlags:
+    """Scores of a model on a labelled file; on the test rows of its own run where there is no file.
 
     Attributes:
-        out: file or folder to write to; `predict` writes to stdout without it.
+        json: print one JSON object on stdout, everything else on stderr.
+    """
+
+    json: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictFlags:
+    """A copy of a file with the model's answers as further columns.
+
+    Attributes:
+        out: file to write to; stdout without it.
+        json: print one JSON object on stdout, everything else on stderr; beside --out.
+    """
+
+    out: str = ""
+    json: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportFlags:
+    """A copy of a model's export where a server looks for it.
+
+    Attributes:
+        out: folder to write NAME/VERSION into; must be given.
         json: print one JSON object on stdout, everything else on stderr.
     """
 
@@ -242,16 +266,13 @@ class ModelFlags:
 
 
 def _evaluate(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
-    words, flags = _model_words(arguments, program)
+    words, flags = _model_words(EvaluateFlags, arguments, program, "[MODEL] [FILE]")
     model, file = model_and_file(words)
-    if flags.out:
-        raise BadInput("evaluate writes no file", wanted="--json, which prints the scores", got=f"--out {flags.out}")
-    verbs = _verbs()
-    return verbs.evaluate(domain, model, file, json=flags.json)
+    return _verbs().evaluate(domain, model, file, json=flags.json)
 
 
 def _predict(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
-    words, flags = _model_words(arguments, program)
+    words, flags = _model_words(PredictFlags, arguments, program, "[MODEL] FILE")
     model, file = model_and_file(words)
     if not file:
         raise BadInput("predict: no file", wanted="predict [MODEL] FILE", got=" ".join(words) or "nothing")
@@ -261,20 +282,18 @@ def _predict(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
 
 
 def _export(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
-    words, flags = _model_words(arguments, program)
+    words, flags = _model_words(ExportFlags, arguments, program, "[MODEL]")
     if len(words) > 1 or not flags.out:
         raise BadInput("export: where to", wanted="export [MODEL] --out FOLDER", got=" ".join(arguments) or "nothing")
     return _verbs().export(domain, words[0] if words else "", flags.out, json=flags.json)
 
 
-def _model_words(arguments: Sequence[str], program: str) -> tuple[list[str], ModelFlags]:
+def _model_words(kind: type, arguments: Sequence[str], program: str, takes: str) -> tuple[list[str], Any]:
+    """The words of a verb that takes a model, and its flags."""
     words, flags = positional(arguments)
-    return words, parse(
-        ModelFlags,
-        flags,
-        program,
-        f"{program} [MODEL] [FILE]. MODEL: a run folder, an export folder or models:/NAME@ALIAS; else the champion.",
-    )
+    what = (kind.__doc__ or "").partition("\n")[0]
+    model = "MODEL: a run folder, an export folder or models:/NAME@ALIAS; else the champion."
+    return words, parse(kind, flags, program, f"{program} {takes}. {what} {model}")
 
 
 def model_and_file(words: Sequence[str]) -> tuple[str, str]:

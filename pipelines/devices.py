@@ -19,6 +19,20 @@ from pipelines.run import Fit
 from pipelines.signals import interruptible
 
 
+def check(fit: Fit) -> None:
+    """Refuse what cannot be had, before anything is read; starts nothing and waits for nobody.
+
+    Raises:
+        BadInput: more devices than there are, or several beside several workers.
+    """
+    if fit.devices > 1 and worker()[1] > 1:
+        raise BadInput("fit.devices beside several workers", wanted="1, or 0 for every GPU", got=fit.devices)
+    gpus, cores = len(tf.config.list_physical_devices("GPU")), len(os.sched_getaffinity(0))
+    if fit.devices > (gpus or cores):
+        wanted = f"at most {gpus}" if gpus else f"at most {cores}, the cores"
+        raise BadInput("fit.devices: more devices than exist", wanted=wanted, got=fit.devices)
+
+
 def strategy(fit: Fit) -> tf.distribute.Strategy:
     """The distribution strategy of a fit, one for all fits of a process.
 
@@ -28,14 +42,13 @@ def strategy(fit: Fit) -> tf.distribute.Strategy:
     Raises:
         BadInput: more devices than there are, or a `TF_CONFIG` that cannot be read.
     """
+    check(fit)
     return _strategy(fit.devices)
 
 
 @cache
 def _strategy(devices: int) -> tf.distribute.Strategy:
     if (resolver := _cluster()) is not None:
-        if devices > 1:
-            raise BadInput("fit.devices beside several workers", wanted="1, or 0 for every GPU", got=devices)
         if (threads := _threads_of_worker()) and not os.environ.get("TF_NUM_INTRAOP_THREADS"):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
         with interruptible():  # it waits for the others, for ever if need be
@@ -45,8 +58,6 @@ def _strategy(devices: int) -> tf.distribute.Strategy:
         return joined
     gpus = tf.config.list_logical_devices("GPU") if tf.config.list_physical_devices("GPU") else []
     wanted = devices or max(1, len(gpus))
-    if gpus and wanted > len(gpus):
-        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {len(gpus)}", got=wanted)
     if wanted == 1:
         return tf.distribute.get_strategy()
     if gpus:
@@ -59,11 +70,8 @@ def _logical_cpus(wanted: int) -> int:
     """Split the CPU into so many logical devices; possible only before TensorFlow has used it.
 
     Raises:
-        BadInput: when there are more than cores, or it is too late for so many.
+        BadInput: when it is too late for so many.
     """
-    cores = len(os.sched_getaffinity(0))
-    if wanted > cores:
-        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {cores}, the cores", got=wanted)
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * wanted)

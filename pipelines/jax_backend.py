@@ -47,8 +47,8 @@ class Placement:
         return {name: jax.device_put(column, sharding) for name, column in batch.items()}
 
 
-def place(fit: Fit) -> Placement:
-    """The devices of a fit.
+def check(fit: Fit) -> None:
+    """Refuse what cannot be had, before anything is read.
 
     Raises:
         BadInput: more devices than there are, or what JAX cannot do.
@@ -57,10 +57,18 @@ def place(fit: Fit) -> Placement:
         raise BadInput("several workers and JAX", wanted="KERAS_BACKEND=tensorflow, or no TF_CONFIG", got="TF_CONFIG")
     if fit.jit == "off":
         raise BadInput("fit.jit off and JAX, which compiles everything", wanted="fit.jit auto or on", got="off")
-    there = len(jax.devices())
-    count = fit.devices or there
-    if count > there:
-        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {there}", got=count)
+    if fit.devices > (there := len(jax.devices())):
+        raise BadInput("fit.devices: more devices than exist", wanted=f"at most {there}", got=fit.devices)
+
+
+def place(fit: Fit) -> Placement:
+    """The devices of a fit.
+
+    Raises:
+        BadInput: as `check`.
+    """
+    check(fit)
+    count = fit.devices or len(jax.devices())
     mesh = keras.distribution.DeviceMesh((count,), ("batch",), keras.distribution.list_devices()[:count])
     keras.distribution.set_distribution(keras.distribution.DataParallel(device_mesh=mesh))
     return Placement(count)

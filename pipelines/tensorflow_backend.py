@@ -15,6 +15,7 @@ from tensorflow.python.framework import ops
 from data.splits import Rows
 from pipelines import devices
 from pipelines.batches import ordered_batches, training_batches
+from pipelines.devices import check as check
 from pipelines.loop import Loop
 from pipelines.memory import Room
 from pipelines.run import Fit, Run

@@ -42,6 +42,7 @@ def train(session: Session, run: Run, taken_up: RunFolder | None = None) -> dict
     started = time.perf_counter()
     if session.profile and keras.backend.backend() != "tensorflow":
         raise BadInput("--profile traces TensorFlow", wanted="KERAS_BACKEND=tensorflow", got=keras.backend.backend())
+    engine.backend().check(run.fit)
     splits = session.domain.load(run.data, run.splits_by)
     members = session.domain.members(run, splits)
     if taken_up is not None:
