@@ -36,7 +36,10 @@ def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Obj
         "mase": batch["scale"][:, None, None],
         "mape": ops.abs(target),
     }[fit.loss]
-    losses = ops.mean(ops.abs(members - target) / ops.maximum(divisor, TINY), axis=(1, 2))
+    errors = ops.abs(members - target) / ops.maximum(divisor, TINY)
+    if fit.loss == "mape":
+        errors = ops.where(target == 0, 0.0, errors)  # no percentage of nothing; the score leaves such points out too
+    losses = ops.mean(errors, axis=(1, 2))
     if "widths" in told:
         unit = ops.maximum(told["unit"], TINY)
         centre = ops.stop_gradient(ops.median(members, axis=1))

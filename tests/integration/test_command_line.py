@@ -1,13 +1,11 @@
 """The command line: help without heavy imports, flags read from builders, errors and exit codes."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .conftest import python
+
 HEAVY = ("tensorflow", "keras", "mlflow", "sklearn", "matplotlib")
 
 LIGHT_COMMANDS = [
@@ -35,10 +33,6 @@ LIGHT_COMMANDS = [
     ["-m", "pipelines.serve", "--help"],
     ["-m", "pipelines.ray", "--help"],
 ]
-
-
-def python(*arguments, **options):
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, **options)
 
 
 @pytest.mark.parametrize("command", LIGHT_COMMANDS, ids=" ".join)

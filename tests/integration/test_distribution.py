@@ -80,6 +80,12 @@ def test_more_devices_than_cores_are_refused():
         devices.strategy(Fit(devices=cores + 1))
 
 
+def test_devices_that_do_not_exist_are_refused_before_data_is_read():
+    done = python("-m", "pipelines.genomics", "train", "--data.path", "/nowhere.csv", "--fit.devices", "99")
+    assert done.returncode == 2
+    assert "fit.devices: more devices than exist" in done.stderr
+
+
 WORKERS = '"cluster": {"worker": ["a:1", "b:1"]}'
 MALFORMED = {
     "no JSON": ("{worker", "JSONDecodeError"),

@@ -228,6 +228,18 @@ def test_each_member_is_judged_by_itself(small):
     np.testing.assert_allclose(objective(model, batch, small, False).losses, wanted, rtol=1e-4)
 
 
+def test_percentages_of_nothing_are_not_learnt_from(small):
+    run = small.with_(fit=replace(small.fit, loss="mape"))
+    splits = load(run.data, 0)
+    model = engine.prepare(run, TASK, splits).model
+    batch = splits.train.batch(np.arange(2), 0, 0)
+    batch["target"][0, 0] = 0.0
+    members = np.asarray(parts(model)({"history": batch["history"]})["members"], float)
+    known = batch["target"][:1, None, 1:].astype(float)
+    wanted = np.sum(np.abs(members[:1, :, 1:] / known - 1), axis=2) / members.shape[2]
+    np.testing.assert_allclose(objective(model, batch, run, False).losses[0], wanted.mean(), rtol=1e-4)
+
+
 def test_calibration_is_the_same_twice_and_covers_what_it_saw(small):
     splits = load(replace(small.data, origins=3), 0)
     model = engine.prepare(small, TASK, splits).model
