@@ -14,6 +14,7 @@ from pipelines import devices
 from pipelines.cluster import check_tf_config
 from pipelines.run import Fit
 
+from .conftest import python
 from .replicas import EXACT, ROOT, ROUNDED, results
 
 
