@@ -11,15 +11,15 @@ each fit is kept as it ends, and a benchmark that was cut short goes on behind t
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
+from fits import kept, spoken
 
 from data.citations import load
 from pipelines import engine
@@ -45,16 +45,6 @@ SETTINGS: dict[tuple[str, str], tuple[dict, dict]] = {
 }
 
 
-class Fitted(NamedTuple):
-    """What is kept of a fit: accuracies, seconds of CPU time, and probabilities and labels of the test papers."""
-
-    val: float
-    test: float
-    seconds: float
-    probabilities: np.ndarray
-    labels: np.ndarray
-
-
 def run_of(recipe: str, graph: str, folder: str) -> Run:
     """The run of a recipe on a graph, with that graph's settings."""
     own = RECIPES[recipe]
@@ -64,47 +54,34 @@ def run_of(recipe: str, graph: str, folder: str) -> Run:
     return own.with_(data=data, model=model, fit=replace(own.fit, **fit), seeds=1, combine="best")
 
 
-def fitted(run: Run, keep: str) -> Fitted:
-    """One fit, or what was kept of it."""
-    decides = json.dumps(run.with_(source="", result="").as_json(), sort_keys=True)
-    name = sha256(decides.encode()).hexdigest()[:20]
-    file = Path(keep) / f"{run.recipe}-{name}.npz" if keep else None
-    if file is not None and file.exists():
-        with np.load(file) as kept:
-            return Fitted(**{key: kept[key] if kept[key].ndim else float(kept[key]) for key in Fitted._fields})
-    found = _fit(run)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **found._asdict())
-    return found
-
-
-def _fit(run: Run) -> Fitted:
+def fitted(run: Run) -> dict[str, Any]:
+    """One fit: accuracies, seconds of CPU time, and probabilities and labels of the test papers."""
     keras.backend.clear_session()
     task, splits, start = DOMAIN.task, load(run.data, run.seed), time.process_time()
     model = engine.fit(engine.prepare(run, task, splits), run, task, splits).model
     seconds = time.process_time() - start
     outputs = {part: task.named(engine.predict(model, rows), splits.meta) for part, rows in splits.items()}
     accuracy = {p: 100 * task.validate(outputs[p], rows, splits.meta)["accuracy"] for p, rows in splits.items()}
-    return Fitted(accuracy["val"], accuracy["test"], seconds, outputs["test"]["probabilities"], splits.test["label"])
+    kept_too = {"probabilities": outputs["test"]["probabilities"], "labels": splits.test["label"]}
+    return {"val": accuracy["val"], "test": accuracy["test"], "seconds": seconds, **kept_too}
 
 
-def over(run: Run, seeds: int, split: str, keep: str) -> list[Fitted]:
+def over(run: Run, seeds: int, split: str, keep: str) -> list[dict[str, Any]]:
     """Fits from seeds 0, 1, ..., on the public split or each on a random one of its own."""
-    return [fitted(run.with_(data=replace(run.data, split=split), seed=seed), keep) for seed in range(seeds)]
+    runs = [run.with_(data=replace(run.data, split=split), seed=seed) for seed in range(seeds)]
+    return [kept(keep, one, partial(fitted, one)) for one in runs]
 
 
-def spoken(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.2f}{spread} ({len(values)})" if values else "-"
+def told(fits: list[dict[str, Any]], part: str) -> str:
+    return f"{spoken([fit[part] for fit in fits], 2)} ({len(fits)})" if fits else "-"
 
 
-def row(graph: str, recipe: str, public: list[Fitted], random: list[Fitted]) -> str:
-    mean = np.mean([fit.probabilities for fit in public], axis=0)
+def row(graph: str, recipe: str, public: list[dict[str, Any]], random: list[dict[str, Any]]) -> str:
+    mean = np.mean([fit["probabilities"] for fit in public], axis=0)
     cells = [
-        *(graph, recipe, spoken([fit.val for fit in public]), spoken([fit.test for fit in public])),
-        f"{100 * np.mean(mean.argmax(1) == public[0].labels):.2f}",
-        *(spoken([fit.test for fit in random]), f"{np.mean([fit.seconds for fit in public]):.1f}"),
+        *(graph, recipe, told(public, "val"), told(public, "test")),
+        f"{100 * np.mean(mean.argmax(1) == public[0]['labels']):.2f}",
+        *(told(random, "test"), f"{np.mean([fit['seconds'] for fit in public]):.1f}"),
     ]
     return "| " + " | ".join(cells) + " |"
 

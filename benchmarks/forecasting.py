@@ -18,10 +18,13 @@ import argparse
 import resource
 import time
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from fits import kept
 
 from data.economics import EconomicsData, load
 from data.splits import Splits
@@ -35,6 +38,7 @@ import tensorflow as tf  # noqa: E402
 from pipelines import engine  # noqa: E402
 from pipelines.economics import DOMAIN  # noqa: E402
 from pipelines.economics.baselines import BASELINES, statistical  # noqa: E402
+from pipelines.economics.fit import fit_of  # noqa: E402
 from pipelines.economics.graph import parts  # noqa: E402
 from pipelines.economics.recipes import RECIPES  # noqa: E402
 from pipelines.economics.scores import coverages, mape, mase, smape  # noqa: E402
@@ -63,39 +67,33 @@ def fitted(run: Run, splits: Splits) -> keras.Model:
     return model
 
 
-def forecast(name: str, kind: str, seed: int, keep: Path | None) -> dict[str, np.ndarray]:
+def forecast(run: Run) -> dict[str, Any]:
     """Outputs of the ensemble and the median of its networks for the official test rows, and what came."""
-    place = keep and keep / f"{name}_{kind}_{seed}.npz"
-    if place and place.exists():
-        return dict(np.load(place))
-    run, start = run_of(name, kind, seed), time.process_time()
-    splits = load(run.data, seed)
+    start = time.process_time()
+    splits = load(run.data, run.seed)
     model = fitted(run, splits)
     batch = splits.test.batch(np.arange(splits.test.size))
     members = parts(model).predict({"history": batch["history"]}, batch_size=256, verbose=0)["members"]
-    found = {
+    return {
         "outputs": engine.predict(model, splits.test),
         "networks": np.median(members, axis=1),
         "validation": engine.evaluate(model, DOMAIN.task, splits.val, splits.meta)["smape"],
         "seconds": time.process_time() - start,
         **batch,
     }
-    if place:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(place, **found)
-    return found
 
 
-def competition(name: str, seeds: int, keep: Path | None) -> None:
+def competition(name: str, seeds: int, keep: str) -> None:
     """The table of one competition."""
     shown: dict[str, list[list[float]]] = {}
     for seed in range(seeds):
-        found = {kind: forecast(name, kind, seed, keep) for kind in FREQUENCIES[name]}
+        runs = {kind: run_of(name, kind, seed) for kind in FREQUENCIES[name]}
+        found = {kind: kept(keep, run, partial(forecast, run)) for kind, run in runs.items()}
         for who in ("ensemble", "networks"):
             means = {kind: f["outputs"][..., 0] if who == "ensemble" else f["networks"] for kind, f in found.items()}
             shown.setdefault(who, []).append(_row(name, means, found))
         if find_spec("statsforecast") is not None:
-            means = {kind: with_smoothing(name, kind, f, keep) for kind, f in found.items()}
+            means = {kind: with_smoothing(runs[kind], f, keep) for kind, f in found.items()}
             shown.setdefault("ensemble + ETS/CES", []).append(_row(name, means, found))
         covered = {kind: coverages(f["outputs"][..., 1:], f["target"]) for kind, f in found.items()}
         seconds = sum(float(f["seconds"]) for f in found.values())
@@ -114,20 +112,18 @@ def competition(name: str, seeds: int, keep: Path | None) -> None:
         print(f"| {who} | " + " | ".join(cells) + " |")
 
 
-def with_smoothing(name: str, kind: str, found: dict[str, np.ndarray], keep: Path | None) -> np.ndarray:
+def with_smoothing(run: Run, found: dict[str, np.ndarray], keep: str) -> np.ndarray:
     """The ensemble with AutoETS and CES among its statistical members; these are too slow to be served."""
-    place = keep and keep / f"{name}_{kind}_smoothing.npz"
-    history, beside = found["history"], RECIPES["ensemble"].fit.beside
-    horizon, period = found["target"].shape[1], PERIODS[kind]
-    ours = statistical(beside, history, horizon, period)
-    if place and place.exists():
-        theirs = np.load(place)["forecasts"]
-    else:
-        instead = _baseline("naive2", kind, found)
-        theirs = np.stack([of_statsforecast(n)(history, instead, period) for n in ("sf_ets", "sf_ces")], axis=1)
-    if place:
-        np.savez(place, forecasts=theirs)
-    return (found["networks"] + np.median(np.concatenate([ours, theirs], axis=1), axis=1)) / 2
+    history, period = found["history"], PERIODS[run.data.frequency]
+    ours = statistical(fit_of(run).beside, history, found["target"].shape[1], period)
+
+    def smoothed() -> dict[str, np.ndarray]:
+        instead = _baseline("naive2", run.data.frequency, found)
+        return {name: of_statsforecast(name)(history, instead, period) for name in ("sf_ets", "sf_ces")}
+
+    theirs = kept(keep, run.with_(recipe="ets_and_ces", seed=0), smoothed)
+    members = np.concatenate([ours, np.stack(list(theirs.values()), axis=1)], axis=1)
+    return (found["networks"] + np.median(members, axis=1)) / 2
 
 
 def _row(name: str, means: dict[str, np.ndarray], found: dict[str, dict[str, np.ndarray]]) -> list[list[float]]:
@@ -209,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("m3", "tourism", "exchange", "speed"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--keep", default="")
     parser.add_argument("--horizons", type=int, nargs="+", default=list(REPEAT_LAST))
     flags = parser.parse_args()
     if flags.what in FREQUENCIES:

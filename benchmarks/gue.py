@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from sklearn.metrics import matthews_corrcoef
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from fits import kept, spoken  # noqa: E402
 
 from data.genomics import load  # noqa: E402
 from data.kmers import shares_kmer  # noqa: E402
@@ -70,24 +72,21 @@ def run_of(task: str, folder: Path) -> Run:
     return own.with_(data=replace(own.data, **files, **chosen.data), model=model, fit=replace(own.fit, **chosen.fit))
 
 
-def fitted(run: Run, splits: Any, keep: str) -> dict[str, Any]:
-    """Probabilities on dev and test of one training, or what was kept of it."""
-    decides = repr((run.data, run.model, run.fit, run.seed))
-    file = Path(keep) / f"{sha256(decides.encode()).hexdigest()[:20]}.npz" if keep else None
-    if file is not None and file.exists():
-        with np.load(file) as kept:
-            return dict(kept)
+def fitted(run: Run, splits: Any) -> dict[str, Any]:
+    """Probabilities on dev and test of one training."""
     keras.backend.clear_session()
     task, start, cpu = DOMAIN.task_for(run), time.perf_counter(), time.process_time()
     model = engine.fit(engine.prepare(run, task, splits), run, task, splits).model
     told = {part: task.named(engine.predict(model, rows), splits.meta)["probabilities"]
             for part, rows in splits.items() if part != "train"}  # fmt: skip
     told |= {"parameters": model.count_params(), "seconds": time.perf_counter() - start}
-    told["cpu"] = time.process_time() - cpu
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(file, **told)
-    return told
+    return {**told, "cpu": time.process_time() - cpu}
+
+
+def over(run: Run, splits: Any, seeds: int, keep: str) -> list[dict[str, Any]]:
+    """Trainings from seeds 0, 1, ..., on one split."""
+    runs = [run.with_(seed=seed) for seed in range(seeds)]
+    return [kept(keep, one, partial(fitted, one, splits)) for one in runs]
 
 
 def mcc(labels: np.ndarray, probabilities: np.ndarray, rows: Any = slice(None)) -> float:
@@ -103,14 +102,10 @@ def interval(score: Callable[[np.ndarray, np.ndarray], float], labels: np.ndarra
     return f"{low:.1f} to {high:.1f}"
 
 
-def spoken(values: list[float]) -> str:
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else f"{values[0]:.1f}"
-
-
 def row(task: str, run: Run, seeds: int, keep: str) -> str:
     splits = load(run.data, run.seed)
     dev, test = splits.val["label"], splits.test["label"]
-    told = [fitted(run.with_(seed=seed), splits, keep) for seed in range(seeds)]
+    told = over(run, splits, seeds, keep)
     mean = np.mean([one["test"] for one in told], axis=0)
     new = np.flatnonzero(~shares_kmer(splits.test["sequence"], splits.train["sequence"], 30))
     chosen = SETTINGS[task]

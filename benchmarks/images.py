@@ -19,9 +19,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from fits import kept, spoken
 
 from data.images import DEBIAN, ImagesData, load
 from data.splits import Splits
@@ -53,6 +55,16 @@ def run_of(name: str, flags: argparse.Namespace) -> Run:
     return own.with_(data=data, fit=replace(own.fit, **changes))
 
 
+def over(run: Run, flags: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Fits from seeds 0, 1, ..., whose splits into train and validation differ too."""
+    for seed in range(flags.seeds):
+        one = run.with_(seed=seed)
+        found = kept(flags.keep, one, lambda one=one: fitted(one, load(one.data, one.seed)))
+        told = {name: round(float(value), 2) for name, value in found.items()}
+        print(f"  {run.recipe}, seed {seed}, {run.fit.epochs} epochs: {json.dumps(told)}", file=sys.stderr, flush=True)
+        yield found
+
+
 def fitted(run: Run, splits: Splits) -> dict[str, float]:
     """One fit: accuracies in percent, parameters, and seconds of CPU and of the clock."""
     keras.backend.clear_session()
@@ -69,20 +81,12 @@ def _accuracy(model: keras.Model, rows) -> float:
     return float(np.mean(engine.predict(model, rows).argmax(1) == rows["label"]))
 
 
-def spoken(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.2f}{spread}"
-
-
 def seeds_of(name: str, flags: argparse.Namespace) -> None:
-    """A row of a set over seeds, whose splits into train and validation differ too."""
-    run, found = run_of(name, flags), []
-    for seed in range(flags.seeds):
-        one = run.with_(seed=seed)
-        found.append(fitted(one, load(one.data, seed)))
-        print(f"  seed {seed}: {json.dumps(found[-1])}", file=sys.stderr, flush=True)
-    cells = [SETS[name][0], run.recipe, f"{found[0]['parameters']:,}", str(run.fit.epochs), str(len(found))]
-    cells += [spoken([one[key] for one in found]) for key in ("val", "test")]
+    """A row of a set."""
+    run = run_of(name, flags)
+    found = list(over(run, flags))
+    cells = [SETS[name][0], run.recipe, f"{int(found[0]['parameters']):,}", str(run.fit.epochs), str(len(found))]
+    cells += [spoken([one[key] for one in found], 2) for key in ("val", "test")]
     cells += [f"{np.mean([one[key] for one in found]):.0f}" for key in ("cpu", "clock")]
     print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -99,21 +103,21 @@ def digits(flags: argparse.Namespace) -> None:
         found.append({**scores, "svm": 100 * machine, "clock": time.perf_counter() - start})
         print(f"  seed {seed}: {json.dumps(found[-1])}", file=sys.stderr, flush=True)
     cells = [f"digits | fast | {told['parameters']:,} | {told['epochs']} | {len(found)}"]
-    cells += [spoken([one[key] for one in found]) for key in ("val", "test", "svm", "clock")]
+    cells += [spoken([one[key] for one in found], 2) for key in ("val", "test", "svm", "clock")]
     print("| set | recipe | parameters | epochs | seeds | val, % | test, % | SVM, % | whole process, s |")
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def within(run: Run, splits: Splits, minutes: float) -> Run:
-    """The run with as many epochs as the CPU takes so many minutes for, by what its steps took."""
+def epochs_within(run: Run, splits: Splits, minutes: float) -> int:
+    """As many as the CPU takes so many minutes for, by what steps take."""
     trial = run.with_(fit=replace(run.fit, epochs=1))
     few = replace(splits, train=splits.train.take(np.arange(min(splits.train.size, 20 * run.fit.batch_size))))
     fitted(trial, few)  # compiles
     start = time.process_time()
     fitted(trial, few)
     an_epoch = (time.process_time() - start) * splits.train.size / few.train.size
-    return run.with_(fit=replace(run.fit, epochs=max(1, round(60 * minutes / an_epoch))))
+    return max(1, round(60 * minutes / an_epoch))
 
 
 def pairs(flags: argparse.Namespace) -> None:
@@ -125,22 +129,21 @@ def pairs(flags: argparse.Namespace) -> None:
     for pair in PAIRS:
         for name in pair:
             if name not in found:
-                found[name] = list(_over_seeds(name, data, flags))
+                found[name] = _in_minutes(name, data, flags)
         gaps = np.subtract(*(found[name] for name in pair))
         half = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
         told = f"{gaps.mean():+.2f} ({gaps.mean() - half:+.2f} to {gaps.mean() + half:+.2f})"
-        cells = [*pair, str(len(gaps)), *(spoken(found[name]) for name in pair), told]
+        cells = [*pair, str(len(gaps)), *(spoken(found[name], 2) for name in pair), told]
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def _over_seeds(name: str, data: ImagesData, flags: argparse.Namespace) -> Iterator[float]:
-    run = RECIPES[name].with_(data=data, fit=replace(RECIPES[name].fit, batch_size=128))
-    for seed in range(flags.seeds):
-        splits = load(data, seed)
-        run = within(run, splits, flags.minutes) if not seed else run
-        one = fitted(run.with_(seed=seed), splits)
-        print(f"  {name}, {run.fit.epochs} epochs: {json.dumps(one)}", file=sys.stderr, flush=True)
-        yield one["test"]
+def _in_minutes(name: str, data: ImagesData, flags: argparse.Namespace) -> list[float]:
+    own = RECIPES[name]
+    run = own.with_(data=data, fit=replace(own.fit, batch_size=128))
+    budget = run.with_(recipe=f"{name}-{flags.minutes:g}-minutes")
+    known = kept(flags.keep, budget, lambda: {"epochs": epochs_within(run, load(data, 0), flags.minutes)})
+    run = run.with_(fit=replace(run.fit, epochs=int(known["epochs"])))
+    return [one["test"] for one in over(run, flags)]
 
 
 def pipeline(flags: argparse.Namespace) -> None:
@@ -170,6 +173,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0, help="of CPU time for each fit of a pair")
     parser.add_argument("--shared", default=str(SHARED))
     parser.add_argument("--fashion", default=DEBIAN)
+    parser.add_argument("--keep", default="", help="folder for the fits, so that what was cut short goes on")
     flags = parser.parse_args()
     for what in flags.what:
         if what in SETS:

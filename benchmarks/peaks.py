@@ -19,7 +19,9 @@ from sklearn.metrics import roc_auc_score
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.gue import fitted, interval, spoken  # noqa: E402
+from fits import spoken  # noqa: E402
+from gue import interval, over  # noqa: E402
+
 from data.genomics import GenomicsData, load  # noqa: E402
 from pipelines.genomics import DOMAIN  # noqa: E402
 from pipelines.genomics.baselines import of_classes  # noqa: E402
@@ -78,7 +80,7 @@ def main() -> None:
     line("---", "--:", ["--:", "--:"])
     for name, parts in of_classes(splits, 0).items():
         line(name, "", [f"{100 * parts['test'][measure]:.2f}" for measure in ("accuracy", "auroc")])
-    told(splits, [fitted(run.with_(seed=seed), splits, flags.keep) for seed in range(flags.seeds)])
+    told(splits, over(run, splits, flags.seeds, flags.keep))
 
 
 if __name__ == "__main__":
