@@ -53,15 +53,15 @@ def read_fasta(path: str) -> Iterator[Record]:
     """The records of a file, in order, one held at a time.
 
     Raises:
-        BadInput: with file and line, when the file cannot be read, does not begin with a header, or a header lacks a
-            name or a sequence.
+        BadInput: with file and line, when the file cannot be read, does not begin with a header, a header lacks a
+            name or a sequence, or has the name of one before.
     """
-    line, header, parts = 0, "", list[str]()
+    line, header, parts, seen = 0, "", list[str](), dict[str, int]()
     for number, text in enumerate(text_lines(path), start=1):
         text = text.rstrip("\r\n").strip(" \t")
         if text.startswith(">"):
             if line:
-                yield _record(path, line, header, parts)
+                yield _record(path, line, header, parts, seen)
             line, header, parts = number, text[1:], []
         elif not line and text:
             wanted = "a line that begins with >"
@@ -70,13 +70,16 @@ def read_fasta(path: str) -> Iterator[Record]:
             parts.append(text)
     if not line:
         raise BadInput("empty file", wanted="FASTA: a header line with > and a sequence", where=f"{path}:1")
-    yield _record(path, line, header, parts)
+    yield _record(path, line, header, parts, seen)
 
 
-def _record(path: str, line: int, header: str, parts: list[str]) -> Record:
+def _record(path: str, line: int, header: str, parts: list[str], seen: dict[str, int]) -> Record:
     name, _, description = header.strip().partition(" ")
     if not name:
         raise BadInput("header without a name", wanted=">NAME", where=f"{path}:{line}")
+    if (first := seen.setdefault(name, line)) != line:
+        raise BadInput("a name that stands twice", wanted="one of its own", got=f"{name}, of line {first} too",
+                       where=f"{path}:{line}")  # fmt: skip
     sequence = "".join(parts)
     if not sequence:
         raise BadInput(f"{name} has no sequence", wanted="bases behind its header", where=f"{path}:{line}")

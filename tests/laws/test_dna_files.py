@@ -57,6 +57,7 @@ def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
         ("ACGT\n", ":1: not a FASTA file; wanted a line that begins with >, got 'ACGT'"),
         (">a\nAC\n>\nGG\n", ":3: header without a name"),
         (">a\nAC\n>b\n>c\nGG\n", ":3: b has no sequence"),
+        (">a x\nAC\n>b y\nGG\n>a x\nCC\n", ":5: a name that stands twice; wanted one of its own, got a, of line 1 too"),
         (">a label=x\nAC\n>b\nGG\n", ":3: header without a label; wanted label=CLASS or a word behind the name"),
         (">a label=x\nAC\n>b label=y\nGJ\n", ":3:sequence: unknown letter at position 2"),
     ],
