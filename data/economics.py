@@ -77,7 +77,7 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
     stride = options.stride or horizon
     ends, rule = boundaries(panel, options.split, horizon, horizon + (options.origins - 1) * stride)
     length = options.history or int(min(panel.lengths.max() - horizon, LONGEST))
-    choosing = chosen(len(panel), options.val_share, seed)
+    choosing = chosen(ends[0] > panel.frequency.period, options.val_share, seed)
     if about.get("truth"):
         rule = f"{rule.replace('official', 'in time')}; as of {options.as_of}, test from vintage {about['truth']}"
     if not choosing.all():

@@ -56,6 +56,17 @@ def test_theta_reproduces_its_published_error_over_all_of_m3():
     assert abs(total / points - 13.01) < 0.1
 
 
+@pytest.mark.parametrize(("name", "kind", "series"), [("m1", "quarterly", 203), ("m1", "monthly", 617)])
+def test_series_too_short_for_validation_are_tested_all_the_same(name, kind, series):
+    splits = load(EconomicsData(name=name, frequency=kind, constant="keep", draws=1), 0)
+    panel, horizon, least = splits.test.around.panel, splits.meta["horizon"], splits.meta["period"] + 1
+    long = np.flatnonzero(panel.lengths >= 2 * horizon + least)
+    assert 0 < len(long) < series
+    np.testing.assert_array_equal(splits.val["series"], long)
+    np.testing.assert_array_equal(splits.test["series"], np.arange(series))
+    np.testing.assert_array_equal(np.setdiff1d(splits.train["series"], long), [])
+
+
 @pytest.mark.parametrize("share", [1.0, 0.3])
 def test_training_comes_before_validation_and_that_before_test(share):
     splits = load(EconomicsData(frequency="yearly", val_share=share, draws=3), 7)
