@@ -63,8 +63,8 @@ def kept(use: Use, cache: dict[str, Kept]) -> Kept:
     if isinstance(layer, _L.Bidirectional):
         ways = [kept(replace(use, layer=way), cache) for way in (layer.forward_layer, layer.backward_layer)]
         return Kept(every, inside=sum(way.inside for way in ways))
-    if type(layer).__name__ in _STATES:
-        return Kept(every, inside=4 * _STATES[type(layer).__name__] * use.shapes[0][1] * layer.cell.units)
+    if states := next((_STATES[kind.__name__] for kind in type(layer).__mro__ if kind.__name__ in _STATES), 0):
+        return Kept(every, inside=4 * states * use.shapes[0][1] * layer.cell.units)
     known = function in (*_READ_OUTPUTS, *_READ_INPUTS, "linear")
     if isinstance(layer, (*_LINEAR, _L.Activation, _L.ReLU)) and known and not _cuts_input(layer):
         return _with_activation(use, function)

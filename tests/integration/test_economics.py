@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from arch.account import account
 from data.economics import EconomicsData, load
 from data.errors import BadInput
 from pipelines import engine, verbs
@@ -216,6 +217,7 @@ def test_every_recipe_takes_a_step_that_reaches_all_its_weights(recipe, panel):
     gradients = tape.gradient(loss, model.trainable_variables)
     assert np.isfinite(float(loss))
     assert all(gradient is not None for gradient in gradients)
+    assert account(model).multiply_adds > 0  # which `train` tells before its first step
 
 
 def test_each_member_is_judged_by_itself(small):
