@@ -182,9 +182,16 @@ def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
     told = reconcile.main(DOMAIN, [str(trained.export), file, str(sums), "--out", str(out)], "reconcile")
     with out.open() as lines:
         means = np.array([float(row["mean"]) for row in csv.DictReader(lines)]).reshape(3, 3)
-    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-5)  # six digits are written
+    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-6)
     assert told["largest_gap"] > 1
     assert told["scores"].keys() == {"base", "reconciled"}
+    out.unlink()
+    short = write(tmp_path / "short.csv", {name: values[-10:] for name, values in series.items()})
+    with pytest.raises(
+        BadInput, match=r"series both, 1992Q2: series too short; wanted at least 11 values: .* for mint"
+    ):
+        reconcile.main(DOMAIN, [str(trained.export), short, str(sums), "--out", str(out)], "reconcile")
+    assert not out.exists()
     series["x"] = series["x"][:-1]
     with pytest.raises(BadInput, match="series x, 1995Q2: series that end at different dates"):
         reconcile.main(DOMAIN, [str(trained.export), write(tmp_path / "all.csv", series), str(sums)], "reconcile")
