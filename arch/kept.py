@@ -35,23 +35,27 @@ class Kept:
         inputs: for each input, whether it is.
         output: whether the output is.
         inside: bytes for one example of what is computed in between.
-        view: whether the output is the input's own memory.
         sums: whether the gradient goes on as it comes.
     """
 
     inputs: tuple[bool, ...]
     output: bool = False
     inside: float = 0.0
-    view: bool = False
     sums: bool = False
+
+
+def is_view(use: Use) -> bool:
+    """Whether the output of a use is its input's own memory."""
+    idle = isinstance(use.layer, _L.Activation | _L.Dropout) and _does_nothing(use.layer, _activation(use.layer))
+    return idle or isinstance(use.layer, _VIEWS)
 
 
 def kept(use: Use, cache: dict[str, Kept]) -> Kept:
     """What one use of a layer keeps; `cache` spares to look twice into equal layers that are not in the table."""
     every, none = (True,) * len(use.inputs), (False,) * len(use.inputs)
     layer, function = use.layer, _activation(use.layer)
-    if isinstance(layer, _VIEWS) or (isinstance(layer, _L.Activation | _L.Dropout) and _does_nothing(layer, function)):
-        return Kept(none, view=True)
+    if is_view(use):
+        return Kept(none)
     if isinstance(layer, _NEEDLESS):
         return Kept(none, sums=isinstance(layer, _SUMS))
     if isinstance(layer, _L.BatchNormalization) or (isinstance(layer, _L.Multiply) and len(every) < 3):
