@@ -51,10 +51,10 @@ def write(path, series, first=1990):
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory):
-    """Thirteen quarterly series of different lengths, with trend and season."""
+    """Seven quarterly series of different lengths, with trend and season."""
     rng = np.random.default_rng(5)
     series = {}
-    for i in range(13):
+    for i in range(7):
         time = np.arange(37 + i)
         values = (50 + time) * np.tile([0.9, 1.2, 1.0, 0.9], 13)[: 37 + i] + rng.normal(size=37 + i)
         series[f"s{i}"] = values.round(3).tolist()
@@ -173,6 +173,17 @@ def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
     means = [float(row["mean"]) for row in rows]
     np.testing.assert_allclose(means, ask(trained, [HISTORY, HISTORY[4:]])["mean"].ravel(), rtol=1e-4)
     assert all(float(row["quantiles_0.1"]) <= float(row["quantiles_0.9"]) for row in rows)
+
+
+def test_one_step_ahead_is_written_as_many_are(trained, tmp_path, monkeypatch):
+    facts = {**trained.metadata, "data": {**trained.metadata["data"], "horizon": 1}}
+    answers = {"mean": np.array([[1.5], [123456.79]], "float32"), "quantiles": np.tile(np.arange(7.0), (2, 1, 1))}
+    monkeypatch.setattr(verbs, "find", lambda *_: SimpleNamespace(metadata=facts, name="economics", version="1"))
+    monkeypatch.setattr(verbs, "Served", lambda _: lambda _: answers)
+    file = write(tmp_path / "new.csv", {"x": HISTORY.tolist(), "y": HISTORY[4:].tolist()}, first=2001)
+    assert verbs.predict(DOMAIN, "", file, str(tmp_path / "out.csv"))["rows"] == 2
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[1:] == ["x,2006Q4,1.5,0,1,2,3,4,5,6", "y,2005Q4,123456.789,0,1,2,3,4,5,6"]
 
 
 def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
