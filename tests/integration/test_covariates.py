@@ -139,7 +139,7 @@ def shorten(name):
         (spoil("future", (1, -1, 0), np.nan), "series 2, place .*: future: not a finite number"),
         (spoil("past", (2, -LAG - 1, 0), np.inf), "series 3, place .*: past: not a finite number"),
         (spoil("static", (3, 1), np.nan), "series 4, place 2: static: not a finite number"),
-        (spoil("season", 0, 4), "series 1, place 1: season; wanted 0 to 3"),
+        (spoil("season", 0, 4), "series 1: season; wanted 0 to 3"),
         (shorten("future"), "future: wanted the dates of the history and 3 more"),
         (shorten("past"), "past: wanted as many dates as the history"),
     ],

@@ -153,13 +153,22 @@ def test_what_is_older_than_the_model_looks_back_does_not_matter(trained):
         ([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0], 4, "series 1, value 3: not a finite number"),
         ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, np.nan], 4, "series 1, value 7: not a finite number"),
         ([1.0, 2.0, np.inf, 4.0, 5.0, 6.0, 7.0], 4, "series 1, value 3: not a finite number"),
-        ([1.0, 2.0, 3.0], 4, "too few values; wanted at least 5"),
-        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 12, "another frequency than that of the model; wanted 4"),
+        ([1.0, 2.0, 3.0], 4, "series 1: too few values; wanted at least 5"),
+        (
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            12,
+            "series 1: another frequency than that of the model; wanted a season of 4",
+        ),
     ],
 )
 def test_the_served_function_says_what_is_wrong(trained, history, period, said):
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
         ask(trained, [history], period)
+
+
+def test_every_history_needs_its_own_frequency(trained):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="frequency: wanted one for each history"):
+        trained.served(history=tf.constant([HISTORY]), frequency=tf.constant([4, 4], tf.int64))
 
 
 def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
@@ -327,6 +336,7 @@ def test_a_horizon_of_the_model_alone_is_refused(small):
 def test_histories_of_several_lengths_are_sent_as_they_are():
     field = Field("history", np.dtype("float32"), (None, None))
     np.testing.assert_array_equal(to_array([[1, 2.5], [3]], field), [[1, 2.5], [np.nan, 3]])
-    for wrong in ([[1, None], [3]], [[1, "2"], [3]], [[1, [2]], [3]]):
-        with pytest.raises(Refusal):
+    for wrong in ([[3], [1, None]], [[3], [1, "2"]], [[3], [1, [2]]]):
+        with pytest.raises(Refusal) as told:
             to_array(wrong, field)
+        assert told.value.reason.startswith("history[1]")
