@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from arch.kept import Kept, kept
+from arch.kept import Kept, is_view, kept
 from arch.uses import Tensor, Use
 
 _SEGMENTS = 32  # so many sizes of a segment are tried
@@ -56,8 +56,7 @@ class Plan:
 def plan(uses: Sequence[Use], half: bool) -> Plan:
     """The plan of a model's uses; `half` where layers compute in 16 bits."""
     planner = _Planner(half)
-    cache: dict[str, Kept] = {}
-    found = (planner.piece(position, use, kept(use, cache)) for position, use in enumerate(uses))
+    found = (planner.piece(position, use) for position, use in enumerate(uses))
     pieces = [piece for piece in found if piece]
     return Plan(tuple(pieces), planner.sizes, planner.inputs)
 
@@ -71,11 +70,12 @@ class _Planner:
         self.source: dict[int, int] = {}
         self.learned: set[int] = set()
         self.inputs = 0.0
+        self.cache: dict[str, Kept] = {}
 
-    def piece(self, position: int, use: Use, held: Kept) -> Piece | None:
+    def piece(self, position: int, use: Use) -> Piece | None:
         """The use as a piece; None where it shows a value that is there, or nothing before it learns."""
         given = tuple(self.source[tensor.number] for tensor in use.inputs)
-        if held.view and given:
+        if given and is_view(use):
             self.source |= {tensor.number: given[0] for tensor in use.outputs}
             return None
         made = tuple(self._add(tensor, is_input=not given) for tensor in use.outputs)
@@ -83,6 +83,7 @@ class _Planner:
         if not weights and not self.learned.intersection(given):
             return None
         self.learned.update(made)
+        held = kept(use, self.cache)
         reads = [number for number, read in zip(given, held.inputs, strict=True) if read]
         return Piece(
             position,

@@ -35,23 +35,27 @@ class Kept:
         inputs: for each input, whether it is.
         output: whether the output is.
         inside: bytes for one example of what is computed in between.
-        view: whether the output is the input's own memory.
         sums: whether the gradient goes on as it comes.
     """
 
     inputs: tuple[bool, ...]
     output: bool = False
     inside: float = 0.0
-    view: bool = False
     sums: bool = False
+
+
+def is_view(use: Use) -> bool:
+    """Whether the output of a use is its input's own memory."""
+    idle = isinstance(use.layer, _L.Activation | _L.Dropout) and _does_nothing(use.layer, _activation(use.layer))
+    return idle or isinstance(use.layer, _VIEWS)
 
 
 def kept(use: Use, cache: dict[str, Kept]) -> Kept:
     """What one use of a layer keeps; `cache` spares to look twice into equal layers that are not in the table."""
     every, none = (True,) * len(use.inputs), (False,) * len(use.inputs)
     layer, function = use.layer, _activation(use.layer)
-    if isinstance(layer, _VIEWS) or (isinstance(layer, _L.Activation | _L.Dropout) and _does_nothing(layer, function)):
-        return Kept(none, view=True)
+    if is_view(use):
+        return Kept(none)
     if isinstance(layer, _NEEDLESS):
         return Kept(none, sums=isinstance(layer, _SUMS))
     if isinstance(layer, _L.BatchNormalization) or (isinstance(layer, _L.Multiply) and len(every) < 3):
@@ -63,8 +67,8 @@ def kept(use: Use, cache: dict[str, Kept]) -> Kept:
     if isinstance(layer, _L.Bidirectional):
         ways = [kept(replace(use, layer=way), cache) for way in (layer.forward_layer, layer.backward_layer)]
         return Kept(every, inside=sum(way.inside for way in ways))
-    if type(layer).__name__ in _STATES:
-        return Kept(every, inside=4 * _STATES[type(layer).__name__] * use.shapes[0][1] * layer.cell.units)
+    if states := next((_STATES[kind.__name__] for kind in type(layer).__mro__ if kind.__name__ in _STATES), 0):
+        return Kept(every, inside=4 * states * use.shapes[0][1] * layer.cell.units)
     known = function in (*_READ_OUTPUTS, *_READ_INPUTS, "linear")
     if isinstance(layer, (*_LINEAR, _L.Activation, _L.ReLU)) and known and not _cuts_input(layer):
         return _with_activation(use, function)

@@ -57,7 +57,11 @@ def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
     horizon = horizon_of(panel, options)
     for fold in range(k):
         check_lengths(panel, fold * horizon + 1, f"{k} folds")
-        made = splits(panel.before(fold * horizon), about, options, seed)
+        try:
+            made = splits(panel.before(fold * horizon), about, options, seed)
+        except BadInput as error:
+            what = f"fold {fold + 1} of {k}, without the newest {fold * horizon} values: {error.what}"
+            raise BadInput(what, wanted=error.wanted, got=error.got, where=error.where) from None
         rule = f"fold {fold + 1} of {k}, {fold} horizons before the end; {made.meta['split_rule']}"
         yield Splits(made.train, made.val, made.test, {**made.meta, "split_rule": rule, "fold": fold, "folds": k})
 
@@ -68,12 +72,12 @@ def splits(panel: Panel, about: Mapping[str, Any], options: EconomicsData, seed:
     if panel.held and horizon > panel.held:
         raise BadInput("data.horizon is beyond the test values", wanted=f"at most {panel.held}", got=horizon)
     panel = panel if options.transform == "file" else replace(panel, codes=None)
-    check_lengths(panel, horizon + 1, f"the horizon of {horizon} and one before")
     panel, dropped = without_constants(panel, options.constant, horizon)
     check_signs(panel, options.transform)
-    stride, length = options.stride or horizon, options.history or int(min(panel.lengths.max() - horizon, LONGEST))
+    stride = options.stride or horizon
     ends, rule = boundaries(panel, options.split, horizon, horizon + (options.origins - 1) * stride)
-    choosing = chosen(len(panel), options.val_share, seed)
+    length = options.history or int(min(panel.lengths.max() - horizon, LONGEST))
+    choosing = chosen(ends[0] > panel.frequency.period, options.val_share, seed)
     if about.get("truth"):
         rule = f"{rule.replace('official', 'in time')}; as of {options.as_of}, test from vintage {about['truth']}"
     if not choosing.all():
@@ -157,7 +161,7 @@ def without_constants(panel: Panel, what: str, horizon: int) -> tuple[Panel, int
         return panel, 0
     if what == "refuse" or len(still) == len(panel):
         wanted = "series that move, or data.constant drop or keep"
-        got = f"{panel.series(int(still[0]))[0]:g} at all times, in {len(still):,} series"
+        got = f"{panel.series(int(still[0]))[0]:g} from {panel.date(int(still[0]), 0)} on, in {len(still):,} series"
         raise BadInput(
             "a constant series, which MASE cannot judge", wanted=wanted, got=got, where=panel.place(still[0])
         )

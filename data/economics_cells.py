@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data.economics_frequencies import Frequency, date, days_of, frequency, guess, periods
+from data.economics_dates import days_of, whole_numbers
+from data.economics_frequencies import Frequency, date, frequency, guess, periods
 from data.errors import BadInput
 
 
@@ -45,10 +46,12 @@ def times_of(
     cells: Sequence[str], rows: Sequence[np.ndarray], ids: np.ndarray, kind: str, place: Callable[[int], str]
 ) -> tuple[np.ndarray, Frequency]:
     """Dates as numbers of periods, and the one frequency that all series have."""
-    if all(cell.lstrip("-").isdigit() and len(cell) != 4 for cell in cells):
-        return np.array(cells, dtype=np.int64), frequency(kind or "other")._replace(unit="")
-    hours = days_of(cells, place)
     of = frequency(kind) if kind else None
+    if whole_numbers(cells, of.name if of else ""):
+        return np.array(cells, dtype=np.int64), (of or frequency("other"))._replace(unit="")
+    hours = days_of(cells, place)
+    if of is not None and not of.unit:
+        raise BadInput("dates without a frequency", wanted="whole numbers beside other", got=cells[0], where=place(0))
     for name, part in zip(ids, rows, strict=True):
         own = guess(hours[part])
         if kind or own is None:

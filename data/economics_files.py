@@ -19,6 +19,9 @@ from data.errors import BadInput
 from data.given import digest_of_file
 from data.tables import Table, read_table
 
+DATES = ("ds", "date", "sasdate", "observation_date", "period", "time", "year", "quarter", "month", "index", "")
+"""Names of the first column of a wide table; the last two are those that pandas gives an index without a name."""
+
 
 def from_file(path: str, kind: str, asked: Asked = NOTHING, learnt: Sequence[str] = ()) -> tuple[Panel, dict[str, Any]]:
     """The user's own series: a long or a wide table with a header (CSV, parquet), or bare columns of numbers.
@@ -43,7 +46,7 @@ def from_file(path: str, kind: str, asked: Asked = NOTHING, learnt: Sequence[str
     elif any(asked):
         wanted = "a long table: unique_id, ds, y and columns of covariates"
         raise BadInput("no columns of covariates", wanted=wanted, got=", ".join(header)[:80], where=path)
-    elif header and header[0].lower() in ("ds", "date", "sasdate", "period", "time"):
+    elif header and header[0].lower() in DATES:
         found = _wide(table, kind)
     elif bare:
         found = _bare(table, kind)
@@ -66,6 +69,8 @@ def read_series_table(path: str) -> Table:
         raise BadInput("cannot be read", wanted="a parquet file", got=str(error)[:120], where=path) from None
     if frame.empty:
         raise BadInput("no rows", wanted="at least one row", where=path)
+    if frame.index.name or not isinstance(frame.index, pandas.RangeIndex):
+        frame = frame.reset_index()
     columns = [
         ["" if gone else str(value) for value, gone in zip(frame[name], frame[name].isna(), strict=True)]
         for name in frame.columns
@@ -80,8 +85,12 @@ def _wide(table: Table, kind: str) -> Panel:
     if not names:
         raise BadInput("no column of values", wanted="one for each series", where=table.path)
     everything = [np.arange(len(dates))]
-    times, of = times_of(dates, everything, np.array(["all"]), kind, lambda row: f"{table.place(row)} {dates[row]}")
-    check_times(times, of, lambda row: f"{table.place(row)}, {dates[row]}")
+
+    def at(row: int) -> str:
+        return f"{table.place(row)}, {dates[row]}"
+
+    times, of = times_of(dates, everything, np.array(["all"]), kind, at)
+    check_times(times, of, at)
     spans = [_span(table, name) for name in names]
     series = [
         numbers(table.cells(name)[span], partial(_in_column, table, name, span.start))

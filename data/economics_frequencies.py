@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,8 +41,6 @@ FREQUENCIES = {
 }
 CODES = {"Y": "yearly", "A": "yearly", "Q": "quarterly", "M": "monthly", "W": "weekly", "D": "daily", "H": "hourly"}
 MONDAY = 3  # days from the Monday before 1970-01-01, a Thursday
-QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
-MONTH_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
 def frequency(text: str) -> Frequency:
@@ -66,42 +62,11 @@ def frequency(text: str) -> Frequency:
     return FREQUENCIES[name]
 
 
-def days_of(cells: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
-    """Dates as they are written, to NumPy's: 2001, 2001-03, 2001-03-31, 2001-03-31 12:00, 2001Q1 or 3/31/2001.
-
-    Args:
-        cells: the dates.
-        place: row -> where it stands, for an error.
-
-    Returns:
-        (dates,) datetime64[h].
-
-    Raises:
-        BadInput: naming the first that is no date.
-    """
-    try:
-        return np.array(cells, dtype="datetime64[h]")
-    except ValueError:
-        return np.array([_hours(cell, row, place) for row, cell in enumerate(cells)], dtype="datetime64[h]")
-
-
-def _hours(cell: str, row: int, place: Callable[[int], str]) -> np.datetime64:
-    if quarter := QUARTER.fullmatch(cell):
-        cell = f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}"
-    elif american := MONTH_FIRST.fullmatch(cell):
-        cell = f"{american[3]}-{int(american[1]):02}-{int(american[2]):02}"
-    try:
-        return np.datetime64(cell, "h")
-    except ValueError:
-        wanted = "2001, 2001-03, 2001-03-31, 2001Q1, 3/31/2001, or whole numbers alone"
-        raise BadInput("not a date", wanted=wanted, got=repr(cell), where=place(row)) from None
-
-
 def guess(hours: np.ndarray) -> Frequency | None:
-    """The frequency by the middle distance of dates in order; None where none fits or there is but one date."""
+    """The frequency by the middle distance of dates; None where none fits or there is but one date."""
     if len(hours) < 2:
         return None
-    apart = float(np.median(np.diff(hours).astype(int)))
+    apart = float(np.median(np.abs(np.diff(hours).astype(int))))  # dates that run back are told of elsewhere
     if apart == 1:
         return FREQUENCIES["hourly"]
     fits = [f for f in FREQUENCIES.values() if f.days[0] * 24 <= apart <= f.days[1] * 24 and f.days[1] > 0]

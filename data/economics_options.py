@@ -73,10 +73,16 @@ class EconomicsData:
                 raise BadInput(f"data.{name} cannot work", wanted=f"at least {least}", got=getattr(self, name))
         if self.origins < 1:
             raise BadInput("data.origins cannot work", wanted="at least 1", got=self.origins)
+        if self.origins > 1 and self.split != "last":
+            raise BadInput("data.origins cannot work", wanted="data.split last", got=f"data.split {self.split}")
         if not 0 < self.val_share <= 1:
             raise BadInput("data.val_share cannot work", wanted="above 0, at most 1", got=self.val_share)
         if any(self.asked) and not self.path:
             raise BadInput("covariates are columns of a file", wanted="data.path", got=f"data.name {self.name}")
+        columns = [*self.past, *self.future, *self.static, "unique_id", "ds", "y"]
+        if twice := [name for name in columns if columns.count(name) > 1]:
+            wanted = "each once, in data.past, data.future or data.static, and not the series itself"
+            raise BadInput("a column that is asked for twice", wanted=wanted, got=twice[0])
         if self.lags and (len(self.lags) != len(self.past) or min(self.lags) < 0):
             wanted = f"a number, 0 or more, for each of the {len(self.past)} columns of data.past"
             raise BadInput("data.lags cannot work", wanted=wanted, got=self.lags)

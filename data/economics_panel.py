@@ -126,5 +126,6 @@ def check_lengths(of: Panel, shortest: int, why: str) -> None:
 
 
 def constant(of: Panel, until: int) -> np.ndarray:
-    """The series that hold one value alone, up to so many values before their ends."""
-    return np.array([i for i in range(len(of)) if np.ptp(of.series(i)[: len(of.series(i)) - until]) == 0], np.int64)
+    """The series that hold one value again and again, up to so many values before their ends."""
+    before = (of.series(index)[: max(length - until, 0)] for index, length in enumerate(of.lengths))
+    return np.array([index for index, part in enumerate(before) if len(part) > 1 and np.ptp(part) == 0], np.int64)

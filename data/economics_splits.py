@@ -24,31 +24,41 @@ def boundaries(panel: Panel, split: str, horizon: int, span: int) -> tuple[np.nd
         span: values that are judged in each of validation and test, with split last.
 
     Returns:
-        (3, series) positions behind the last value of each part, and the rule in words.
+        (3, series) positions behind the last value of each part, and the rule in words. A series may be too short for
+        validation, but not all of them.
 
     Raises:
         BadInput: naming the first series that is too short.
     """
-    lengths = panel.lengths
+    lengths, least = panel.lengths, panel.frequency.period + 1
     if split == "fractions":
-        check_lengths(panel, 10 * horizon, "a horizon in the tenth that is for validation")
+        why = "a horizon in the tenth that is for validation, a season and one in the 70 % before it"
+        check_lengths(panel, max(10 * horizon, -(-10 * least // 7)), why)
         ends = np.stack([(0.7 * lengths).astype(int), lengths - (0.2 * lengths).astype(int), lengths])
         return (
             ends,
             "in time: the first 70 % of each series to learn from, 20 % at the end for test, the rest to choose by",
         )
     test = max(panel.held, span)
-    least = panel.frequency.period + 1
-    check_lengths(panel, test + span + least, f"{test} for test, {span} for validation, a season and one before")
+    if lengths.max() < test + span + least:
+        check_lengths(panel, test + span + least, f"{test} for test, {span} for validation, a season and one before")
+    check_lengths(panel, test + least, f"{test} for test, a season and one before")
     rule = "official" if panel.held and span == panel.held else "in time"
-    ends = np.stack([lengths - test - span, lengths - test, lengths - test + span])
+    ends = np.stack([np.maximum(lengths - test - span, 0), lengths - test, lengths - test + span])
     return ends, f"{rule}: the last {span} of each series for test, {span} before to choose by"
 
 
-def chosen(series: int, share: float, seed: int) -> np.ndarray:
-    """Which series are judged to choose by, (series,) bool: of a few all, since intervals are calibrated there."""
-    order = np.random.default_rng([seed, series]).permutation(series)
-    return order < max(FEWEST, round(share * series))
+def chosen(able: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which series are judged to choose by, (series,) bool: of a few all, since intervals are calibrated there.
+
+    Args:
+        able: (series,) bool, which are long enough for it.
+        share: of all of them.
+        seed: of the order in which they are taken.
+    """
+    order = np.random.default_rng([seed, len(able)]).permutation(len(able))
+    first = np.argsort(np.where(able, order, len(able)))[: max(FEWEST, round(share * len(able)))]
+    return able & np.isin(np.arange(len(able)), first)
 
 
 def divided(

@@ -23,18 +23,29 @@ def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: 
     epochs = np.arange(1, len(history) + 1)
     figure, (left, right) = panels(2)
     style = "o-" if len(history) == 1 else "-"  # a line through one point cannot be seen
-    left.plot(epochs, [h["loss"] for h in history], style, color=COLOURS[0], label="train loss")
+    alike = measure == "nll"  # the loss and it are in one unit
+    lines = left.plot(epochs, [h["loss"] for h in history], style, color=COLOURS[0], label="train loss")
     if f"val_{measure}" in history[0]:
-        values = np.array([h[f"val_{measure}"] for h in history], float)
-        left.plot(epochs, values, style, color=COLOURS[1], label=f"validation {measure}")
+        axes = left if alike else _beside(left, measure)
+        values = MEASURES[measure].scale * np.array([h[f"val_{measure}"] for h in history], float)
+        lines += axes.plot(epochs, values, style, color=COLOURS[1], label=f"validation {measure}")
         _mark_best(left, values if MEASURES[measure].more_is_better else -values)
-    left.set(xlabel="epoch", ylabel="nats", title="Loss")
-    left.legend(frameon=False)
+    left.set(xlabel="epoch", ylabel="nats" if alike else "loss", title="Loss")
+    left.legend(handles=lines, frameon=False)
     right.plot(epochs, [h["learning_rate"] for h in history], style, color=COLOURS[2])
     right.set(xlabel="epoch", ylabel="learning rate", title="Schedule at the end of each epoch")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return saved(figure, path)
+
+
+def _beside(axes: Axes, measure: str) -> Axes:
+    """The same epochs with a measure's own scale on the right."""
+    other = axes.twinx()
+    other.spines["right"].set_visible(True)
+    other.spines["top"].set_visible(False)
+    other.set_ylabel(measure + (", %" if MEASURES[measure].scale == 100 else ""))
+    return other
 
 
 def _mark_best(axes: Axes, goodness: np.ndarray) -> None:

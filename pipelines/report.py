@@ -81,8 +81,6 @@ class Report:
 
     def result(self, task: Task, result: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """The table of scores, the verdict, and where everything lies."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("", no_wrap=True)
         everyone = [result["scores"], *result["baselines"].values()]
         shown = [
             (split, measure)
@@ -90,18 +88,18 @@ class Report:
             for measure in task.headline
             if any(measure in scores[split] for scores in everyone)
         ]
-        for split, measure in shown:
-            table.add_column(f"{split}\n{measure}", justify="right", no_wrap=True)
         spread, spreads = result["spread"].get("scores"), result["spread"].get("baselines", {})
         rows = {result["recipe"]: (result["scores"], None if "members" in result else spread)}
         if "members" in result:
             rows[f"its {len(result['runs'])} members"] = (result["members"], spread)
         rows |= {name: (scores, spreads.get(name)) for name, scores in result["baselines"].items()}
-        for name, (scores, spread) in rows.items():
-            cells = [spoken(m, scores[s].get(m), spread and spread[s].get(m)) for s, m in shown]
-            table.add_row(name, *cells, style="bold" if name == result["recipe"] else "")
-        self.out.print()
-        self.out.print(table)
+        tables = [_table(rows, shown)]
+        whole = self.out.measure(tables[0], options=self.out.options.update(max_width=1_000)).maximum
+        if whole > self.out.width:
+            tables = [_table(rows, [s for s in shown if s[0] == split]) for split in ("val", "test")]
+        for table in tables:
+            self.out.print()
+            self.out.print(table)
         self.out.print()
         self._line("verdict", verdict(task, result))
         self._line("run", result["run_dir"])
@@ -110,6 +108,18 @@ class Report:
 
     def _line(self, head: str, text: str) -> None:
         self.out.print(f"[bold]{head:<11}[/bold]{escape(text)}", soft_wrap=True)
+
+
+def _table(rows: Mapping[str, tuple[Any, Any]], shown: Sequence[tuple[str, str]]) -> Table:
+    """Scores and their spread by name, the first of whom is ours, in a column for each split and measure."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for split, measure in shown:
+        table.add_column(f"{split}\n{measure}", justify="right", no_wrap=True)
+    for number, (name, (scores, spread)) in enumerate(rows.items()):
+        cells = [spoken(m, scores[s].get(m), spread and spread[s].get(m)) for s, m in shown]
+        table.add_row(name, *cells, style="" if number else "bold")
+    return table
 
 
 class ProgressBar(keras.callbacks.Callback):
@@ -172,7 +182,8 @@ def verdict(task: Task, result: Mapping[str, Any]) -> str:
     name = functools.reduce(lambda a, b: b if better(measure, others[b], others[a]) else a, others)
     best = others[name]
     against = f"{name} on test: {measure} {spoken(measure, ours)} against {spoken(measure, best)}"
-    if "dm_p" in result["scores"]["test"]:
+    alone = not result.get("spread") or "members" in result  # a mean of p values is none
+    if alone and "dm_p" in result["scores"]["test"]:
         against += f" (Diebold-Mariano p {spoken('dm_p', result['scores']['test']['dm_p'])})"
     if ours == best:
         return f"equals {against}"

@@ -163,6 +163,8 @@ def _ensemble(
         model, shares = combined(run, task, [fitted.model for fitted in models], splits)
         scores = {name: engine.evaluate(model, task, rows, splits.meta) for name, rows in splits.items()}
     told = [outcome.told for outcome in outcomes]
+    if "seconds" in task.headline:
+        scores["test"]["seconds"] = sum(t["fit_seconds"] for t in told)
     names = ("parameters", "parameters_total", "fit_seconds", "compile_seconds", "epochs")
     figures = {
         **{name: sum(t[name] for t in told) for name in names},

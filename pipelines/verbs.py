@@ -89,7 +89,9 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
         writer = csv.writer(target, lineterminator="\n")
         for table, columns in domain.requests(file, export.metadata):
             answers = served(columns)
-            names, cells = _columns(_by_row(answers, len(table.rows)), export.metadata)
+            if "horizon" in export.metadata.get("data", {}):  # an answer holds a row for each of its steps
+                answers = {n: v.reshape(len(table.rows), *v.shape[2:]) for n, v in answers.items()}
+            names, cells = _columns(answers, export.metadata)
             if not count:
                 writer.writerow([*table.header, *(f"predicted_{n}" if n in table.header else n for n in names)])
             writer.writerows([*row, *answer] for row, answer in zip(table.rows, cells, strict=True))
@@ -148,25 +150,28 @@ def _head(domain: Domain, export: Export) -> dict[str, Any]:
     return {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
 
 
-def _by_row(answers: Mapping[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
-    """One entry a row of a table, where one answer holds several of them, such as the steps of a forecast."""
-    return {n: v if len(v) == rows else v.reshape(rows, *v.shape[2:]) for n, v in answers.items()}
-
-
 def _columns(
     answers: Mapping[str, np.ndarray], metadata: Mapping[str, Any]
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """Names and rows of cells: a column for each output, or for each class or level where it has one value for each."""
-    known = (metadata.get("classes", ()), metadata.get("data", {}).get("levels", ()))
+    classes, levels = metadata.get("classes", ()), metadata.get("data", {}).get("levels", ())
     columns: dict[str, list[Any]] = {}
     for name in metadata["outputs"]:
         values = answers[name]
         if values.ndim == 1:
-            columns[name] = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+            columns[name] = [_cell(value) for value in values.tolist()]
             continue
-        parts = next((names for names in known if len(names) == values.shape[1]), range(values.shape[1]))
-        columns |= {f"{name}_{part}": [f"{v:.6g}" for v in values[:, i].tolist()] for i, part in enumerate(parts)}
+        parts = next((names for names in (classes, levels) if len(names) == values.shape[1]), range(values.shape[1]))
+        digits = 9 if parts is levels else 6  # values of series need all that they have, probabilities do not
+        columns |= {f"{name}_{p}": [f"{v:.{digits}g}" for v in values[:, i].tolist()] for i, p in enumerate(parts)}
     return list(columns), zip(*columns.values(), strict=True)
+
+
+def _cell(value: Any) -> Any:
+    """Text as text, and of a float32 the digits that it has."""
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return value.decode() if isinstance(value, bytes) else value
 
 
 @contextmanager

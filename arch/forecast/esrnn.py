@@ -12,59 +12,32 @@ from arch.forecast.members import require_windows
 
 
 @keras.saving.register_keras_serializable(package="arch")
-class Interleave(keras.layers.Layer):
-    """Every d-th position as a sequence of its own: (batch, length, n) -> (batch * d, length / d, n). No weights.
+class SkippingLSTM(keras.layers.LSTM):
+    """An LSTM whose state comes from d positions before: (batch, length, n) -> (batch, length, units).
 
-    The length must be a multiple of d. A recurrent layer between this and `Woven` carries its state over d positions.
-
-    Args:
-        dilation: d.
-        **kwargs: as of `keras.layers.Layer`.
-    """
-
-    def __init__(self, dilation: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        require_positive("Interleave", "dilation", dilation)
-        self.dilation = dilation
-
-    def call(self, inputs: Any) -> Any:
-        """Take apart."""
-        length, size = inputs.shape[1:]
-        parts = ops.reshape(inputs, (-1, length // self.dilation, self.dilation, size))
-        return ops.reshape(ops.transpose(parts, (0, 2, 1, 3)), (-1, length // self.dilation, size))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch * d, length / d, n)."""
-        return (None, input_shape[1] // self.dilation, input_shape[2])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "dilation": self.dilation}
-
-
-@keras.saving.register_keras_serializable(package="arch")
-class Woven(keras.layers.Layer):
-    """What `Interleave` took apart, in its order again: (batch * d, length / d, n) -> (batch, length, n). No weights.
+    It is one LSTM over d sequences, each of every d-th position; zeros stand in front where the length is no multiple
+    of d. Weights are those of `keras.layers.LSTM`; masks are not read.
 
     Args:
+        units: features of the state.
         dilation: d.
-        **kwargs: as of `keras.layers.Layer`.
+        **kwargs: as of `keras.layers.LSTM`; sequences are always returned.
     """
 
-    def __init__(self, dilation: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        require_positive("Woven", "dilation", dilation)
+    def __init__(self, units: int, dilation: int = 1, **kwargs: Any) -> None:
+        super().__init__(units, **{**kwargs, "return_sequences": True})
+        require_positive("SkippingLSTM", "dilation", dilation)
         self.dilation = dilation
 
-    def call(self, inputs: Any) -> Any:
-        """Put together."""
-        length, size = inputs.shape[1:]
-        parts = ops.reshape(inputs, (-1, self.dilation, length, size))
-        return ops.reshape(ops.transpose(parts, (0, 2, 1, 3)), (-1, length * self.dilation, size))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """(batch, length, n)."""
-        return (None, input_shape[1] * self.dilation, input_shape[2])
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        """Take apart, run, put together."""
+        length, size = sequences.shape[1:]
+        front, skip = -length % self.dilation, self.dilation
+        steps = (length + front) // skip
+        x = ops.reshape(ops.pad(sequences, ((0, 0), (front, 0), (0, 0))), (-1, steps, skip, size))
+        y = super().call(ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (-1, steps, size)), training=training)
+        y = ops.transpose(ops.reshape(y, (-1, skip, steps, self.units)), (0, 2, 1, 3))
+        return ops.reshape(y, (-1, length + front, self.units))[:, front:]
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -98,11 +71,6 @@ def esrnn(
     require_positive("esrnn", "dilations", dilations)
     x = keras.layers.Dense(units, name="project")(inputs)
     for index, dilation in enumerate(dilations):
-        name = f"layer{index}"
-        front = -x.shape[1] % dilation
-        y = keras.layers.ZeroPadding1D((front, 0), name=f"{name}_front")(x) if front else x
-        y = Interleave(dilation, name=f"{name}_apart")(y)
-        y = keras.layers.LSTM(units, return_sequences=True, name=f"{name}_lstm")(y)
-        y = Woven(dilation, name=f"{name}_woven")(y)
-        x = keras.layers.Add(name=f"{name}_add")([x, y[:, front:]])
+        y = SkippingLSTM(units, dilation, name=f"layer{index}_lstm")(x)
+        x = keras.layers.Add(name=f"layer{index}_add")([x, y])
     return keras.layers.Dense(horizon, name="forecast")(x[:, -1])

@@ -47,7 +47,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     if not 1 <= len(words) <= 2:
         raise BadInput("explain: which series", wanted="explain [MODEL] FILE", got=" ".join(words) or "nothing")
     trained = open_trained(domain, words[0] if len(words) == 2 else "")
-    export, folder = trained.export, Path(told.out)
+    from pipelines.report import Report
+
+    export, folder, report = trained.export, Path(told.out), Report(told.json)
     answer = {"schema": 1, "domain": domain.name, "model": export.name, "out": str(folder)}
     if export.metadata["data"]["covariates"]:
         rows = domain.rows(words[-1], export.metadata)
@@ -55,13 +57,18 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         importance.write(folder / "importance.csv", whole, found)
         importance.draw(folder / "importance.png", found)
         answer |= {"smape": whole, "importance": {one.name: one.rise for one in found}}
+        report.note(f"{rows.size:,} forecasts, sMAPE {whole:.2f}; without a covariate it is so much higher:")
+        for one in found:
+            report.note(f"  {one.name:<20}{one.kind:<8}{one.rise:>8.2f} ± {one.deviation:.2f}")
         if not parted(trained.model):
+            report.note(f"drawn in {folder}; these forecasts have no parts: basis interpretable of nbeats has")
             return {**answer, "rows": rows.size}
     pieces = list(domain.requests(words[-1], export.metadata))
     parts = taken_apart(trained.model, joined([columns for _, columns in pieces]))
     dates = [row for table, _ in pieces for row in table.rows]
     write(folder / "parts.csv", dates, parts)
     draw(folder / "parts.png", dates, parts)
+    report.note(f"{', '.join(parts)} of {len(dates):,} forecasts; written and drawn in {folder}")
     return {**answer, "rows": len(dates)}
 
 
@@ -79,6 +86,9 @@ def parted(model: Any) -> bool:
 
 def taken_apart(model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The parts of the networks' mean forecast, each (series, horizon); together they are the forecast.
+
+    `level` is the last value, of a seasonal series without its season; `seasonality` is what the network's own waves
+    and the seasons that were taken out before it make together.
 
     Raises:
         BadInput: where the network has no parts, or forecasts something else than values.
@@ -103,13 +113,8 @@ def taken_apart(model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nd
     level = last + np.zeros_like(trend)
     further = {"covariates": unit * found["covariates"]} if "covariates" in found else {}
     seasonless = level + trend + seasonality + sum(further.values())
-    return {
-        "level": level,
-        "trend": trend,
-        "seasonality": seasonality,
-        **further,
-        "seasons": seasonless * factors + shifts - seasonless,
-    }
+    given_back = seasonless * factors + shifts - seasonless
+    return {"level": level, "trend": trend, "seasonality": seasonality + given_back, **further}
 
 
 def _names(model: Any) -> list[str]:
@@ -124,7 +129,7 @@ def write(path: Path, rows: Sequence[Sequence[str]], parts: Mapping[str, np.ndar
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["unique_id", "ds", *parts, "forecast"])
         for row, values in zip(rows, np.stack([*columns, sum(columns)], axis=1).tolist(), strict=True):
-            writer.writerow([*row, *(f"{value:.6g}" for value in values)])
+            writer.writerow([*row, *(f"{value:.9g}" for value in values)])
 
 
 def draw(path: Path, rows: Sequence[Sequence[str]], parts: Mapping[str, np.ndarray]) -> Path:
@@ -138,6 +143,9 @@ def draw(path: Path, rows: Sequence[Sequence[str]], parts: Mapping[str, np.ndarr
         for name, colour in zip(list(parts)[1:], plots.COLOURS, strict=False):
             axes.plot(steps, parts[name][number], "o-", color=colour, label=name)
         axes.axhline(0, color=plots.PALE, zorder=0)
-        axes.set(title=f"{rows[number * horizon][0]}: beside its level", xlabel="steps ahead")
+        axes.set(
+            title=f"{rows[number * horizon][0]}: beside its level",
+            xlabel=f"steps ahead, the first {rows[number * horizon][1]}",
+        )
     panels[0].legend(frameon=False)
     return plots.saved(figure, path)

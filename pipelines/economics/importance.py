@@ -37,7 +37,8 @@ def importances(model: Any, rows: Rows, meta: Mapping[str, Any], seed: int = 0) 
     """The error of a model's forecasts, and its rise for each covariate, the largest first.
 
     A covariate is taken from another row, all of its dates together: what it is like stays, what it has to do with this
-    series is gone. Words of one static column go together.
+    series is gone. One that all rows share, as a holiday, is moved in time instead. Words of one static column go
+    together.
 
     Source: Breiman 2001, Random forests, section 10; Fisher et al. 2019, section 3.
     """
@@ -55,11 +56,19 @@ def importances(model: Any, rows: Rows, meta: Mapping[str, Any], seed: int = 0) 
         rises = []
         for _ in range(REPEATS):
             changed = inputs[kind].copy()
-            order = random.permutation(rows.size)
-            changed[places] = changed[order][places]
+            changed[places] = dealt(changed[places], kind, meta["period"], random)
             rises.append(error({**inputs, kind: changed}) - whole)
         found.append(Importance(name, kind, float(np.mean(rises)), float(np.std(rises, ddof=1))))
     return whole, sorted(found, key=lambda one: -one.rise)
+
+
+def dealt(values: np.ndarray, kind: str, period: int, random: np.random.Generator) -> np.ndarray:
+    """A covariate of other rows, (rows, ...), or of another time where all rows have the same."""
+    if values.shape[0] > 1 and not np.array_equal(values[1:], values[:-1], equal_nan=True):
+        return values[random.permutation(len(values))]
+    if kind == "season":
+        return (values + random.integers(1, period)) % period
+    return np.roll(values, random.integers(1, values.shape[1]), axis=1) if kind != "static" else values
 
 
 def columns(covariates: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from data.economics import known
-from data.economics_panel import Panel
+from data.economics_panel import Panel, check_lengths
 from data.economics_requests import check_ahead, inputs_at
 from data.errors import BadInput
 from pipelines.domain import Domain
@@ -19,6 +19,8 @@ from pipelines.economics.scores import smape
 from pipelines.flags import parse, positional
 
 TIMES = 36  # at most, of the errors that mint weighs series by
+FEWEST = 3  # at least
+ERRORS = f", {FEWEST} errors for mint; other methods need none"
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,14 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     from pipelines.quiet import start_tensorflow
 
     start_tensorflow()
+    from pipelines.report import Report
     from pipelines.verbs import Served, find, whole_file
 
     export = find(domain, words[0] if len(words) == 3 else "")
     panel, facts = known(words[-2], export.metadata)
     check_together(panel, words[-2])
+    fewest = facts["shortest"] + facts["horizon"] + (FEWEST if told.method == "mint" else 0)
+    check_lengths(panel, fewest, f"a season and one, a horizon to judge by{ERRORS if told.method == 'mint' else ''}")
     check_ahead(panel, facts, words[-2])
     sums, served, horizon = summing(words[-1], panel.ids), Served(export), facts["horizon"]
 
@@ -67,24 +72,36 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     answer = forecasts(0)
     moved = added_up(panel, facts, forecasts, 0, sums, told.method) - answer["mean"]
     with whole_file(told.out) as target:
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(["unique_id", "ds", "mean", *(f"quantiles_{level}" for level in facts["levels"])])
-        for index, name in enumerate(panel.ids):
-            values = np.column_stack([answer["mean"][index], answer["quantiles"][index]]) + moved[index][:, None]
-            for step, row in enumerate(values.tolist()):
-                writer.writerow([name, panel.date(index, int(panel.lengths[index]) + step), *(f"{v:.6g}" for v in row)])
+        write(target, panel, facts, answer, moved)
     truth = np.stack([panel.series(i)[-horizon:] for i in range(len(panel))])
     base = forecasts(horizon)["mean"].astype(np.float64)
     judged = added_up(panel, facts, forecasts, horizon, sums, told.method)
+    gap = float(np.abs(answer["mean"] - reconciled(answer["mean"], sums, "bottom_up")).max())
+    errors = {"base": {"smape": smape(base, truth)}, "reconciled": {"smape": smape(judged, truth)}}
+    if told.out:
+        was, became = (errors[name]["smape"] for name in ("base", "reconciled"))
+        text = f"{told.out}: {len(panel):,} series, which were up to {gap:.6g} apart"
+        Report(told.json).note(f"{text}; sMAPE on the newest {horizon} values {was:.2f}, made to add up {became:.2f}")
     return {
         "schema": 1,
         "domain": domain.name,
         "model": export.name,
         "method": told.method,
         "out": told.out,
-        "largest_gap": float(np.abs(answer["mean"] - reconciled(answer["mean"], sums, "bottom_up")).max()),
-        "scores": {"base": {"smape": smape(base, truth)}, "reconciled": {"smape": smape(judged, truth)}},
+        "largest_gap": gap,
+        "scores": errors,
     }
+
+
+def write(target: TextIO, panel: Panel, facts: Any, answer: Mapping[str, np.ndarray], moved: np.ndarray) -> None:
+    """A row for every series and date, the quantiles moved with their mean."""
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(["unique_id", "ds", "mean", *(f"quantiles_{level}" for level in facts["levels"])])
+    for index, name in enumerate(panel.ids):
+        values = np.column_stack([answer["mean"][index], answer["quantiles"][index]]) + moved[index][:, None]
+        for step, row in enumerate(values.tolist()):
+            date = panel.date(index, int(panel.lengths[index]) + step)
+            writer.writerow([name, date, *(f"{value:.9g}" for value in row)])
 
 
 def added_up(panel: Panel, facts: Any, forecasts: Any, back: int, sums: Sums, method: Method) -> np.ndarray:
@@ -92,9 +109,6 @@ def added_up(panel: Panel, facts: Any, forecasts: Any, back: int, sums: Sums, me
     mean, errors = forecasts(back)["mean"].astype(np.float64), None
     if method == "mint":
         times = min(TIMES, int(panel.lengths.min()) - back - facts["shortest"])
-        if times < 3:
-            wanted = f"at least {facts['shortest'] + back + 3} values for mint, or another method"
-            raise BadInput("series too short", wanted=wanted, got=int(panel.lengths.min()))
         came = [np.array([panel.series(i)[-back - k] for i in range(len(panel))]) for k in range(1, times + 1)]
         errors = np.stack([came[k - 1] - forecasts(back + k)["mean"][:, 0] for k in range(1, times + 1)])
     return reconciled(mean, sums, method, errors)

@@ -59,7 +59,7 @@ def checks(history: Any, covariates: Mapping[str, Any], meta: Meta) -> list[Any]
             continue
         if kind == "season":
             fits = (values >= 0) & (values < meta["period"])
-            found.append(refuse_at(fits[:, None], f"season; wanted 0 to {meta['period'] - 1}"))
+            found.append(refuse_at(fits, f"season; wanted 0 to {meta['period'] - 1}"))
             continue
         known = tf.math.is_finite(values)
         if kind == "static":
@@ -78,7 +78,7 @@ def _coded(history: Any, codes: Any) -> list[Any]:
     code, there = codes[:, None], tf.math.is_finite(history)
     logs = tf.reduce_any([code == one for one in LOGS], 0)
     return [
-        refuse_at((code >= 1) & (code <= 7), "transform; wanted a code of 1 to 7"),
+        refuse_at((codes >= 1) & (codes <= 7), "transform; wanted a code of 1 to 7"),
         refuse_at(~logs | ~there | (history > 0), "no logarithm; wanted values above 0"),
         refuse_at((code != GROWTH) | ~there | (history != 0), "no growth; wanted values other than 0"),
     ]
@@ -100,8 +100,26 @@ def _complete(kind: str, known: Any, there: Any, meta: Meta) -> Any:
 
 
 def refuse_at(right: Any, what: str, kind: str = "place") -> Any:
-    """Fail with the first wrong (series, place), both counted from 1, unless all is right."""
-    return refuse(right, lambda at: [numbered("series", at[0]), numbered(f", {kind}", at[1]), ": " + what])
+    """Fail with the first wrong series, or (series, place), counted from 1, unless all is right."""
+
+    def told(at: Any) -> list[Any]:
+        return [
+            numbered("series", at[0]),
+            *([numbered(f", {kind}", at[1])] if len(right.shape) > 1 else []),
+            ": " + what,
+        ]
+
+    return refuse(right, told)
+
+
+def as_many(history: Any, others: Mapping[str, Any]) -> Any:
+    """The histories, once it is seen that everything else has an entry for each."""
+    rows = tf.shape(history)[0]
+    counted = [
+        refuse(tf.shape(x)[0] == rows, _said(f"{name}: wanted one for each history")) for name, x in others.items()
+    ]
+    with tf.control_dependencies(counted):
+        return tf.identity(history)
 
 
 def cut(kind: str, values: Any, meta: Meta) -> Any:

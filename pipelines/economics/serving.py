@@ -11,8 +11,8 @@ import tensorflow as tf
 from data.economics import LEVELS
 from data.economics_covariates import KINDS as COVARIATES
 from data.splits import Rows
+from pipelines.economics.served_covariates import as_many, cut, example, fields, refuse_at
 from pipelines.economics.served_covariates import checks as covariate_checks
-from pipelines.economics.served_covariates import cut, example, fields, refuse_at
 from pipelines.task import Meta, Serving
 
 
@@ -23,6 +23,7 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
 
     def function(history: Any, frequency: Any, *others: Any) -> dict[str, Any]:
         covariates = dict(zip(beside, others, strict=True))
+        history = as_many(history, {"frequency": frequency, **covariates})
         wrong = [*checks(history, meta), _right_frequency(frequency, period)]
         with tf.control_dependencies([*wrong, *covariate_checks(history, covariates, meta)]):
             newest = tf.identity(history[:, -length:])
@@ -56,7 +57,7 @@ def checks(history: Any, meta: Meta) -> list[Any]:
     gaps = tf.concat([tf.zeros_like(there[:, :1]), there[:, :-1] & ~there[:, 1:]], 1) | tf.math.is_inf(history)
     # The newest value must be there too: NaN may only stand in front.
     empty = ~there[:, -1:]
-    count = tf.reduce_sum(tf.cast(there, tf.int32), 1, keepdims=True)
+    count = tf.reduce_sum(tf.cast(there, tf.int32), 1)
     found = [
         _refuse(~gaps & ~(empty & (tf.range(tf.shape(history)[1]) == tf.shape(history)[1] - 1)), "not a finite number"),
         _refuse(count >= meta["shortest"], f"too few values; wanted at least {meta['shortest']}"),
@@ -69,11 +70,11 @@ def checks(history: Any, meta: Meta) -> list[Any]:
 
 
 def _right_frequency(frequency: Any, period: int) -> Any:
-    return _refuse((frequency == period)[:, None], f"another frequency than that of the model; wanted {period}")
+    return _refuse(frequency == period, f"another frequency than that of the model; wanted a season of {period}")
 
 
 def _refuse(right: Any, what: str) -> Any:
-    """Fail with the first wrong (series, value), unless all is right."""
+    """Fail with the first wrong series, or (series, value), unless all is right."""
     return refuse_at(right, what, "value")
 
 

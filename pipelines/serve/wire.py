@@ -140,9 +140,10 @@ def aligned_right(values: list[list[Any]], field: Field) -> np.ndarray:
     """Rows of several lengths as one array, NaN in front of the shorter ones: series that end at the same time."""
     inner = field.shape[2:] if field.shape else ()
     result = np.full((len(values), max(map(len, values)), *(size or 0 for size in inner)), np.nan, field.dtype)
-    for row, numbers in zip(result, values, strict=True):
+    for index, (row, numbers) in enumerate(zip(result, values, strict=True)):
         if numbers:
-            row[len(row) - len(numbers) :] = to_array(numbers, Field(field.name, field.dtype, (None, *inner)))
+            own = Field(f"{field.name}[{index}]", field.dtype, (None, *inner))
+            row[len(row) - len(numbers) :] = to_array(numbers, own)
     return result
 
 
@@ -179,15 +180,22 @@ def to_numbers(array: np.ndarray, field: Field) -> np.ndarray:
     if list in types:
         raise Refusal(400, f"{field.name}: rows differ in shape or are nested too deep")
     if types - allowed:
-        raise Refusal(400, f"{field.name}: wanted {field.dtype} values alone")
+        wrong = [type(value) not in allowed for value in array.ravel()]
+        raise Refusal(400, f"{_place(wrong, array, field)}: wanted {field.dtype} values alone")
     try:
         with np.errstate(over="ignore"):
             result = array.astype(field.dtype)
     except (OverflowError, TypeError, ValueError) as error:
         raise Refusal(400, f"{field.name}: a number is out of the range of {field.dtype}") from error
     if result.dtype.kind == "f" and not np.isfinite(result).all():
-        raise Refusal(400, f"{field.name}: a number is out of the range of {field.dtype}")
+        place = _place(~np.isfinite(result).ravel(), array, field)
+        raise Refusal(400, f"{place}: a number is out of the range of {field.dtype}")
     return result
+
+
+def _place(wrong: Any, array: np.ndarray, field: Field) -> str:
+    """Where the first wrong value stands, as JavaScript writes it: `history[0][3]`."""
+    return field.name + "".join(f"[{index}]" for index in np.unravel_index(int(np.argmax(wrong)), array.shape))
 
 
 def write_answer(outputs: Mapping[str, np.ndarray], question: Question) -> bytes:

@@ -16,7 +16,7 @@ from pipelines.economics.baselines import baselines
 from pipelines.economics.explain import taken_apart
 from pipelines.economics.fit import EconomicsFit
 from pipelines.economics.graph import parts
-from pipelines.economics.importance import importances
+from pipelines.economics.importance import dealt, importances
 from pipelines.export import export
 from pipelines.run import Model, Run
 
@@ -139,7 +139,7 @@ def shorten(name):
         (spoil("future", (1, -1, 0), np.nan), "series 2, place .*: future: not a finite number"),
         (spoil("past", (2, -LAG - 1, 0), np.inf), "series 3, place .*: past: not a finite number"),
         (spoil("static", (3, 1), np.nan), "series 4, place 2: static: not a finite number"),
-        (spoil("season", 0, 4), "series 1, place 1: season; wanted 0 to 3"),
+        (spoil("season", 0, 4), "series 1: season; wanted 0 to 3"),
         (shorten("future"), "future: wanted the dates of the history and 3 more"),
         (shorten("past"), "past: wanted as many dates as the history"),
     ],
@@ -174,6 +174,16 @@ def test_the_promotion_is_the_most_important_covariate(trained):
     assert [found[0].name, found[0].kind] == ["promo", "future"]
     assert found[0].rise > 5
     assert {one.name for one in found} == {"promo", "visits", "region", "size", "season"}
+
+
+def test_what_all_series_share_is_dealt_out_over_time():
+    random, holidays = np.random.default_rng(1), np.tile(np.arange(11.0)[None, :, None], (5, 1, 2))
+    moved = dealt(holidays, "future", 4, random)
+    assert not np.array_equal(moved, holidays)
+    np.testing.assert_array_equal(np.sort(moved, axis=1), holidays)
+    assert 2 not in {int(dealt(np.array([2, 2, 2]), "season", 4, random)[0]) for _ in range(31)}
+    own = np.arange(5.0)[:, None]
+    np.testing.assert_array_equal(np.sort(dealt(own, "static", 4, random), axis=0), own)
 
 
 def test_parts_with_that_of_the_covariates_add_up(trained):

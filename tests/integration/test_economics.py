@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from arch.account import account
 from data.economics import EconomicsData, load
 from data.errors import BadInput
 from pipelines import engine, verbs
@@ -50,10 +51,10 @@ def write(path, series, first=1990):
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory):
-    """Thirteen quarterly series of different lengths, with trend and season."""
+    """Seven quarterly series of different lengths, with trend and season."""
     rng = np.random.default_rng(5)
     series = {}
-    for i in range(13):
+    for i in range(7):
         time = np.arange(37 + i)
         values = (50 + time) * np.tile([0.9, 1.2, 1.0, 0.9], 13)[: 37 + i] + rng.normal(size=37 + i)
         series[f"s{i}"] = values.round(3).tolist()
@@ -152,13 +153,22 @@ def test_what_is_older_than_the_model_looks_back_does_not_matter(trained):
         ([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0], 4, "series 1, value 3: not a finite number"),
         ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, np.nan], 4, "series 1, value 7: not a finite number"),
         ([1.0, 2.0, np.inf, 4.0, 5.0, 6.0, 7.0], 4, "series 1, value 3: not a finite number"),
-        ([1.0, 2.0, 3.0], 4, "too few values; wanted at least 5"),
-        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 12, "another frequency than that of the model; wanted 4"),
+        ([1.0, 2.0, 3.0], 4, "series 1: too few values; wanted at least 5"),
+        (
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            12,
+            "series 1: another frequency than that of the model; wanted a season of 4",
+        ),
     ],
 )
 def test_the_served_function_says_what_is_wrong(trained, history, period, said):
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
         ask(trained, [history], period)
+
+
+def test_every_history_needs_its_own_frequency(trained):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="frequency: wanted one for each history"):
+        trained.served(history=tf.constant([HISTORY]), frequency=tf.constant([4, 4], tf.int64))
 
 
 def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
@@ -174,6 +184,17 @@ def test_predict_writes_future_dates_of_every_series(trained, tmp_path):
     assert all(float(row["quantiles_0.1"]) <= float(row["quantiles_0.9"]) for row in rows)
 
 
+def test_one_step_ahead_is_written_as_many_are(trained, tmp_path, monkeypatch):
+    facts = {**trained.metadata, "data": {**trained.metadata["data"], "horizon": 1}}
+    answers = {"mean": np.array([[1.5], [123456.79]], "float32"), "quantiles": np.tile(np.arange(7.0), (2, 1, 1))}
+    monkeypatch.setattr(verbs, "find", lambda *_: SimpleNamespace(metadata=facts, name="economics", version="1"))
+    monkeypatch.setattr(verbs, "Served", lambda _: lambda _: answers)
+    file = write(tmp_path / "new.csv", {"x": HISTORY.tolist(), "y": HISTORY[4:].tolist()}, first=2001)
+    assert verbs.predict(DOMAIN, "", file, str(tmp_path / "out.csv"))["rows"] == 2
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[1:] == ["x,2006Q4,1.5,0,1,2,3,4,5,6", "y,2005Q4,123456.789,0,1,2,3,4,5,6"]
+
+
 def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
     series = {"both": (2.5 * HISTORY).tolist(), "x": HISTORY.tolist(), "y": (1.5 * HISTORY[::-1]).tolist()}
     file, out, sums = write(tmp_path / "all.csv", series), tmp_path / "out.csv", tmp_path / "sums.csv"
@@ -181,9 +202,16 @@ def test_what_is_reconciled_adds_up_and_its_errors_are_told(trained, tmp_path):
     told = reconcile.main(DOMAIN, [str(trained.export), file, str(sums), "--out", str(out)], "reconcile")
     with out.open() as lines:
         means = np.array([float(row["mean"]) for row in csv.DictReader(lines)]).reshape(3, 3)
-    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-5)  # six digits are written
+    np.testing.assert_allclose(means[0], means[1] + means[2], rtol=1e-6)
     assert told["largest_gap"] > 1
     assert told["scores"].keys() == {"base", "reconciled"}
+    out.unlink()
+    short = write(tmp_path / "short.csv", {name: values[-10:] for name, values in series.items()})
+    with pytest.raises(
+        BadInput, match=r"series both, 1992Q2: series too short; wanted at least 11 values: .* for mint"
+    ):
+        reconcile.main(DOMAIN, [str(trained.export), short, str(sums), "--out", str(out)], "reconcile")
+    assert not out.exists()
     series["x"] = series["x"][:-1]
     with pytest.raises(BadInput, match="series x, 1995Q2: series that end at different dates"):
         reconcile.main(DOMAIN, [str(trained.export), write(tmp_path / "all.csv", series), str(sums)], "reconcile")
@@ -216,6 +244,7 @@ def test_every_recipe_takes_a_step_that_reaches_all_its_weights(recipe, panel):
     gradients = tape.gradient(loss, model.trainable_variables)
     assert np.isfinite(float(loss))
     assert all(gradient is not None for gradient in gradients)
+    assert account(model).multiply_adds > 0  # which `train` tells before its first step
 
 
 def test_each_member_is_judged_by_itself(small):
@@ -319,6 +348,7 @@ def test_a_horizon_of_the_model_alone_is_refused(small):
 def test_histories_of_several_lengths_are_sent_as_they_are():
     field = Field("history", np.dtype("float32"), (None, None))
     np.testing.assert_array_equal(to_array([[1, 2.5], [3]], field), [[1, 2.5], [np.nan, 3]])
-    for wrong in ([[1, None], [3]], [[1, "2"], [3]], [[1, [2]], [3]]):
-        with pytest.raises(Refusal):
+    for wrong in ([[3], [1, None]], [[3], [1, "2"]], [[3], [1, [2]]]):
+        with pytest.raises(Refusal) as told:
             to_array(wrong, field)
+        assert told.value.reason.startswith("history[1]")

@@ -124,6 +124,18 @@ def test_where_more_is_better_the_highest_value_is_marked(tmp_path, monkeypatch)
     assert texts == [" best: epoch 2 "]
 
 
+@pytest.mark.parametrize(("measure", "scales"), [("nll", 2), ("smape", 3)])
+def test_a_measure_in_another_unit_than_the_loss_has_a_scale_of_its_own(measure, scales, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(plots, "saved", lambda figure, path: figures.append(figure) or path)
+    history = [{"loss": 0.1, f"val_{measure}": 12.0, "learning_rate": 0.1}] * 2
+    plots.learning_curves(history, measure, tmp_path / "a.png")
+    assert len(figures[0].axes) == scales
+    assert [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()] == [
+        "train loss", f"validation {measure}"
+    ]  # fmt: skip
+
+
 def test_curves_without_validation_or_with_values_that_are_no_numbers_are_drawn(tmp_path):
     plain = [{"loss": 1.0, "learning_rate": 0.1}, {"loss": 0.5, "learning_rate": 0.1}]
     assert drawn(plots.learning_curves(plain, "nll", tmp_path / "a.png")) > 0.005
@@ -141,6 +153,33 @@ def test_brackets_in_a_name_are_shown_and_not_taken_for_markup(capfd):
     report.note("exported to /tmp/[/x]/[bold]")
     report._line("run", "/tmp/[/x]/[bold]")
     assert capfd.readouterr().err.count("/tmp/[/x]/[bold]") == 2
+
+
+def test_a_table_too_wide_for_its_reader_is_told_in_two(capfd):
+    from types import SimpleNamespace
+
+    from pipelines.report import Report
+
+    measures = ("smape", "mase", "owa", "coverage_80", "coverage_95", "dm_p")
+    scores = {split: dict.fromkeys(measures, 0.25) for split in ("val", "test")}
+    result = {"scores": scores, "baselines": {"naive": scores}, "recipe": "ours", "run_dir": "r", "export": "e"}
+    for spread, tables in (({}, 1), ({"scores": scores, "baselines": {"naive": scores}}, 2)):
+        Report(json=True).result(SimpleNamespace(headline=measures), result | {"spread": spread}, {})
+        told = capfd.readouterr().err
+        assert told.count("naive ") == tables + 1  # once in the verdict
+        assert "…" not in told
+
+
+def test_a_mean_of_p_values_is_no_verdict():
+    from types import SimpleNamespace
+
+    from pipelines.report import verdict
+
+    scores = {"test": {"smape": 5.0, "dm_p": 0.25}}
+    result = {"scores": scores, "baselines": {"naive": {"test": {"smape": 6.0}}}}
+    task = SimpleNamespace(headline=("smape",))
+    assert verdict(task, result).endswith("(Diebold-Mariano p 0.250)")
+    assert verdict(task, result | {"spread": {"scores": scores}}).endswith("smape 5.00 against 6.00")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from data.economics import EconomicsData, folds, load
+from data.economics_dates import days_of
 from data.economics_files import from_file
-from data.economics_frequencies import FREQUENCIES, date, days_of, frequency, periods
+from data.economics_frequencies import FREQUENCIES, date, frequency, periods
 from data.economics_vintages import check_not_before
 from data.economics_windows import Windows, drawn, seasonal_errors
 from data.errors import BadInput
@@ -53,6 +54,17 @@ def test_theta_reproduces_its_published_error_over_all_of_m3():
         points += forecasts.size
     assert points == 37_014
     assert abs(total / points - 13.01) < 0.1
+
+
+@pytest.mark.parametrize(("name", "kind", "series"), [("m1", "quarterly", 203), ("m1", "monthly", 617)])
+def test_series_too_short_for_validation_are_tested_all_the_same(name, kind, series):
+    splits = load(EconomicsData(name=name, frequency=kind, constant="keep", draws=1), 0)
+    panel, horizon, least = splits.test.around.panel, splits.meta["horizon"], splits.meta["period"] + 1
+    long = np.flatnonzero(panel.lengths >= 2 * horizon + least)
+    assert 0 < len(long) < series
+    np.testing.assert_array_equal(splits.val["series"], long)
+    np.testing.assert_array_equal(splits.test["series"], np.arange(series))
+    np.testing.assert_array_equal(np.setdiff1d(splits.train["series"], long), [])
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3])
@@ -127,6 +139,39 @@ def test_a_frequency_has_many_names(text, name):
 def test_the_next_period_follows(kind, written, following):
     of = FREQUENCIES[kind]
     assert date(int(periods(days_of([written], str), of)[0]) + 1, of) == following
+
+
+@pytest.mark.parametrize(
+    "written", ["1999-12", "1999-12-31 23:59:59", "199912", "19991231", "1999M12", "1999m12", "12/9/1999",
+                "1999-12-01T00:00:00Z", "1999-12-01 00:00:00+00:00", "1999-12-06/1999-12-12"]
+)  # fmt: skip
+def test_a_month_can_be_written_in_many_ways(written):
+    assert date(int(periods(days_of([written], str), FREQUENCIES["monthly"])[0]), FREQUENCIES["monthly"]) == "1999-12"
+
+
+@pytest.mark.parametrize("written", ["NaT", "now", "today", "1999-13", "1999Q5", "1999M0", "31/12/1999", "1999-2-3"])
+def test_what_is_no_date_is_not_taken_for_one(written):
+    with pytest.raises(BadInput, match="row 1: not a date"):
+        days_of(["1999-01", written], lambda row: f"row {row}")
+
+
+@pytest.mark.parametrize("first", [1, 1000])
+def test_periods_may_be_counted_by_any_whole_numbers(first, tmp_path):
+    rows = [("a", first + i, 100 + i % 24 + i) for i in range(1201)]
+    panel, _ = from_file(long_file(tmp_path, rows), "hourly")
+    assert (panel.frequency.name, panel.frequency.period, panel.date(0, 1201)) == ("hourly", 24, str(first + 1201))
+
+
+def test_what_pandas_writes_of_a_wide_frame_is_read(tmp_path):
+    import pandas
+
+    index = pandas.period_range("2000-01", periods=61, freq="M")
+    frame = pandas.DataFrame({"a": range(61), "b": range(61)}, index)
+    frame.to_csv(tmp_path / "wide.csv")
+    frame.set_index(index.to_timestamp()).to_parquet(tmp_path / "wide.parquet")
+    for name in ("wide.csv", "wide.parquet"):
+        panel, _ = from_file(str(tmp_path / name), "")
+        assert (panel.ids, panel.date(1, 61)) == (("a", "b"), "2005-02")
 
 
 def test_long_wide_and_bare_tables_and_parquet_give_one_panel(tmp_path):
@@ -249,8 +294,13 @@ def changed(position, **cell):
 FAULTS = {
     "a month is missing": (lambda: months()[:10] + months()[11:], {}, "none for 2000-11"),
     "months changed places": (lambda: [*months()[:10], months()[11], months()[10], *months()[12:]], {}, "not in order"),
+    "time runs back": (lambda: months()[::-1], {}, "2004-12: dates are not in order"),
+    "a time zone": (lambda: changed(5, ds="2000-06-01T00:00+02:00"), {}, "00+02:00: a date with a time zone"),
+    "dates that are not counted": (months, {"frequency": "other"}, "2000-01: dates without a frequency"),
+    "several months are missing": (lambda: months()[:10] + months()[13:], {}, "none for 2000-11, 2000-12, 2001-01"),
     "a month repeats": (lambda: [*months()[:10], months()[9], *months()[10:]], {}, "2000-10: a date repeats"),
-    "too short": (lambda: months()[:17], {}, "series a, 2001-05: series too short"),
+    "too short": (lambda: months()[:17], {}, "series a, 2001-05: series too short; wanted at least 23"),
+    "the second is too short": (lambda: months() + months("b")[:3], {}, "series b, 2000-03: series too short"),
     "mixed": (lambda: months() + [("b", 1960 + i, i) for i in range(40)], {}, "mixed frequencies"),
     "nan": (lambda: changed(5, y="nan"), {}, "series a, 2000-06: not a finite number"),
     "infinite": (lambda: changed(5, y="-inf"), {}, "series a, 2000-06: not a finite number"),
@@ -258,6 +308,7 @@ FAULTS = {
     "text": (lambda: changed(5, y="many"), {}, "series a, 2000-06: not a number"),
     "negative under a logarithm": (lambda: changed(5, y="-2"), {"transform": "log"}, "series a, 2000-06: no logarithm"),
     "constant": (lambda: months(values=[7] * 61), {}, "series a: a constant series"),
+    "zero": (lambda: months(values=[0] * 61), {"constant": "drop"}, "got 0 from 2000-01 on, in 1 series"),
     "no date": (lambda: changed(5, ds="June"), {}, "series a, June: not a date"),
     "a horizon beyond the series": (lambda: months(), {"horizon": 300}, "series a, 2005-01: series too short"),
     "no series": (list, {}, "no rows"),
@@ -276,6 +327,21 @@ def test_constant_series_can_be_left_out_or_kept(tmp_path):
     dropped, kept = (load(EconomicsData(path=path, horizon=5, constant=what), 0).meta for what in ("drop", "keep"))
     assert (dropped["series"], dropped["dropped"]) == (1, 1)
     assert (kept["series"], kept["dropped"]) == (2, 0)
+
+
+def test_a_fold_that_is_too_short_is_named(tmp_path):
+    options = EconomicsData(path=long_file(tmp_path, months()), horizon=5)
+    with pytest.raises(BadInput, match="series a: fold 8 of 10, without the newest 35 values: nothing to learn from"):
+        list(folds(options, 10, seed=0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"past": ("y",)}, {"past": ("v",), "future": ("v",)}, {"origins": 2, "split": "fractions"}, {"lags": (1,)}],
+)
+def test_options_that_contradict_each_other_are_refused(options):
+    with pytest.raises(BadInput):
+        EconomicsData(path="sales.csv", **options)
 
 
 @pytest.mark.parametrize("options", [{"name": "m5"}, {"frequency": "weekly"}, {"horizon": 9}, {"path": "/no/such.csv"}])

@@ -8,6 +8,7 @@ import pytest
 
 from arch.forecast.answers import Blend, Intervals, Unit, Unscaled, conformal_offsets
 from arch.forecast.covariates import Seasons, Standardised, correction
+from arch.forecast.esrnn import SkippingLSTM
 from arch.forecast.heads import Distances, normal_quantiles, pinball
 from arch.forecast.linear import Trend
 from arch.forecast.nbeats import functions
@@ -265,3 +266,17 @@ def test_a_correction_is_zero_before_it_has_learnt_and_has_something_to_read():
     for wrong in ({}, {"weather": window}):
         with pytest.raises(ValueError, match="correction: covariates must be of past, future, static"):
             correction(window, wrong, horizon=3)
+
+
+def test_a_state_that_skips_is_that_of_an_lstm_over_every_third_position():
+    keras.utils.set_random_seed(1)
+    sequences = np.random.default_rng(2).normal(size=(2, 7, 3)).astype("float32")
+    skipping, plain = SkippingLSTM(5, 3), keras.layers.LSTM(5)
+    found = keras.ops.convert_to_numpy(skipping(sequences))
+    plain.build(sequences.shape)
+    plain.set_weights(skipping.get_weights())
+    padded = np.pad(sequences, ((0, 0), (2, 0), (0, 0)))
+    for position in range(7):
+        before = padded[:, (position + 2) % 3 : position + 3 : 3]
+        # sums of products in another order
+        np.testing.assert_allclose(found[:, position], keras.ops.convert_to_numpy(plain(before)), rtol=1e-5, atol=1e-6)
