@@ -196,6 +196,8 @@ def finish(session: Session, outcome: Outcome) -> Path:
     folder.write("export", {**about, **judged})
     with session.report.waiting("logging to MLflow"):
         tracking.follow(outcome.mirror)
+    if (why := outcome.mirror.champion).startswith("no"):  # what verbs take where they are given no model is another
+        session.report.further["champion"] = why
     return path
 
 

@@ -37,6 +37,7 @@ class Report:
         stream = sys.stderr if json else sys.stdout
         self.out = Console(file=stream, highlight=False, width=None if stream.isatty() else 150)
         self.live = Console(stderr=True, highlight=False)
+        self.further: dict[str, str] = {}  # lines below the results, by their heads
 
     def note(self, text: str) -> None:
         """One line by the way."""
@@ -104,6 +105,8 @@ class Report:
         self._line("verdict", verdict(task, result))
         self._line("run", result["run_dir"])
         self._line("export", result["export"])
+        for head, text in self.further.items():
+            self._line(head, text)
         self._line("serve", f"python -m pipelines.serve {result['run_dir']}")
 
     def _line(self, head: str, text: str) -> None:

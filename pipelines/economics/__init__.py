@@ -23,7 +23,8 @@ def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
 
 def _about(meta: Mapping[str, Any]) -> list[str]:
     season = f", season of {meta['period']}" if meta["period"] > 1 else ""
-    lines = [f"{meta['series']:,} {meta['frequency']} series{season}; {meta['horizon']} steps ahead"]
+    ahead = f"{meta['horizon']} step{'s' if meta['horizon'] > 1 else ''} ahead"
+    lines = [f"{meta['series']:,} {meta['frequency']} series{season}; {ahead}"]
     if meta["dropped"]:
         lines.append(f"{meta['dropped']:,} series that never move were left out")
     if meta.get("gone"):
@@ -40,8 +41,10 @@ def check(run: Run) -> None:
     """Refuse what cannot work before anything is read.
 
     Raises:
-        BadInput: a horizon given to the network and not to the data.
+        BadInput: a horizon given to the network and not to the data, or smoothed labels, which forecasts have not.
     """
+    if run.fit.label_smoothing:
+        raise BadInput("fit.label_smoothing is for classes", wanted="0", got=run.fit.label_smoothing)
     horizon = run.model.options.get("horizon", HORIZON)
     if horizon not in (HORIZON, run.data.horizon):
         raise BadInput("model.horizon is given by the data", wanted=f"data.horizon {horizon}", got="model.horizon")

@@ -29,6 +29,7 @@ class Mirror:
 
     def __init__(self, folder: RunFolder, domain: str) -> None:
         self.folder, self.domain, self.complained = folder, domain, False
+        self.champion = ""  # whether its model has become the champion, and why (not), once that is decided
         self.client = connect(store_uri())
 
     @cached_property
@@ -168,6 +169,7 @@ class Mirror:
         self.client.log_artifact(self.run_id, str(folder / "model.keras"), "keras")
         version = registry.register(self.client, self.run_id, folder, event["values"]["name"])
         won, why = registry.champion(self.client, event["values"], version)
+        self.champion = why
         if won:
             self.client.set_registered_model_alias(version.name, "champion", version.version)
         registered = f"{version.name} version {version.version}"

@@ -345,6 +345,11 @@ def test_a_horizon_of_the_model_alone_is_refused(small):
         check(small.with_(model=Model("nbeats", {"horizon": 5})))
 
 
+def test_smoothed_labels_are_refused(small):
+    with pytest.raises(BadInput, match="label_smoothing is for classes"):
+        check(small.with_(fit=replace(FIT, label_smoothing=0.1)))
+
+
 def test_histories_of_several_lengths_are_sent_as_they_are():
     field = Field("history", np.dtype("float32"), (None, None))
     np.testing.assert_array_equal(to_array([[1, 2.5], [3]], field), [[1, 2.5], [np.nan, 3]])

@@ -164,8 +164,11 @@ def test_a_table_too_wide_for_its_reader_is_told_in_two(capfd):
     scores = {split: dict.fromkeys(measures, 0.25) for split in ("val", "test")}
     result = {"scores": scores, "baselines": {"naive": scores}, "recipe": "ours", "run_dir": "r", "export": "e"}
     for spread, tables in (({}, 1), ({"scores": scores, "baselines": {"naive": scores}}, 2)):
-        Report(json=True).result(SimpleNamespace(headline=measures), result | {"spread": spread}, {})
+        report = Report(json=True)
+        report.further["champion"] = "no: worse"
+        report.result(SimpleNamespace(headline=measures), result | {"spread": spread}, {})
         told = capfd.readouterr().err
+        assert "champion   no: worse" in told
         assert told.count("naive ") == tables + 1  # once in the verdict
         assert "…" not in told
 
