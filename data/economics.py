@@ -51,9 +51,11 @@ def folds(options: EconomicsData, k: int, *, seed: int) -> Iterator[Splits]:
     """K rolling origins: the newest values, then what lies a horizon before them, and so on, each without its future.
 
     Raises:
-        BadInput: as `load`; a series too short for so many.
+        BadInput: as `load`; a series too short for so many; a vintage, which earlier forecasts have not known.
     """
     panel, about = read(options)
+    if options.as_of:
+        raise BadInput("folds of one vintage", wanted="runs with several data.as_of", got=f"{k} folds")
     horizon = horizon_of(panel, options)
     for fold in range(k):
         check_lengths(panel, fold * horizon + 1, f"{k} folds")

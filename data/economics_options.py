@@ -75,6 +75,9 @@ class EconomicsData:
             raise BadInput("data.origins cannot work", wanted="at least 1", got=self.origins)
         if self.origins > 1 and self.split != "last":
             raise BadInput("data.origins cannot work", wanted="data.split last", got=f"data.split {self.split}")
+        if self.origins > 1 and self.as_of:
+            wanted = "1 beside data.as_of: earlier forecasts have not known this vintage"
+            raise BadInput("data.origins cannot work", wanted=wanted, got=self.origins)
         if not 0 < self.val_share <= 1:
             raise BadInput("data.val_share cannot work", wanted="above 0, at most 1", got=self.val_share)
         if any(self.asked) and not self.path:

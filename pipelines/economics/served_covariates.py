@@ -45,7 +45,7 @@ def _field(kind: str, about: Mapping[str, Any], meta: Meta) -> dict[str, Any]:
 
 def _late(about: Mapping[str, Any]) -> str:
     late = [f"{lag} of {name}" for name, lag in zip(about["names"], about.get("lags", ()), strict=False) if lag]
-    return f"; not published yet and never read: the newest {', '.join(late)}" if late else ""
+    return f"; not published yet and never read, so any number: the newest {', '.join(late)}" if late else ""
 
 
 def checks(history: Any, covariates: Mapping[str, Any], meta: Meta) -> list[Any]:

@@ -39,7 +39,11 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     return Serving(
         function,
         {
-            "history": {"dtype": "float32", "shape": [None, None], "doc": f"{doc}; NaN in front of shorter ones"},
+            "history": {
+                "dtype": "float32",
+                "shape": [None, None],
+                "doc": f"{doc}; shorter ones as they are in JSON, with NaN in front in a tensor",
+            },
             "frequency": {"dtype": "int64", "shape": [None], "doc": f"values of a season: {period}, of each series"},
             **beside,
         },

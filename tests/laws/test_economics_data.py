@@ -329,6 +329,12 @@ def test_constant_series_can_be_left_out_or_kept(tmp_path):
     assert (kept["series"], kept["dropped"]) == (2, 0)
 
 
+def test_a_vintage_has_no_rolling_origins(tmp_path):
+    two_vintages(tmp_path)
+    with pytest.raises(BadInput, match=r"folds of one vintage; wanted runs with several data\.as_of, got 2 folds"):
+        list(folds(EconomicsData(path=str(tmp_path), as_of="1993-12", horizon=3), 2, seed=0))
+
+
 def test_a_fold_that_is_too_short_is_named(tmp_path):
     options = EconomicsData(path=long_file(tmp_path, months()), horizon=5)
     with pytest.raises(BadInput, match="series a: fold 8 of 10, without the newest 35 values: nothing to learn from"):
@@ -337,7 +343,13 @@ def test_a_fold_that_is_too_short_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"past": ("y",)}, {"past": ("v",), "future": ("v",)}, {"origins": 2, "split": "fractions"}, {"lags": (1,)}],
+    [
+        {"past": ("y",)},
+        {"past": ("v",), "future": ("v",)},
+        {"origins": 2, "split": "fractions"},
+        {"lags": (1,)},
+        {"origins": 2, "as_of": "2015-01"},
+    ],
 )
 def test_options_that_contradict_each_other_are_refused(options):
     with pytest.raises(BadInput):
