@@ -21,7 +21,7 @@ def pictures(places: Sequence[str], export: Export) -> tuple[list[Path], np.ndar
         BadInput: there is none.
     """
     paths = [path for place in places for _, some in requested(place, "path") for path in some]
-    decoded = decode([path.read_bytes for path in paths], shape_of(export.metadata["data"]))
+    decoded = decode(paths, shape_of(export.metadata["data"]))
     warn(decoded, paths)
     if not len(decoded.kept):
         raise BadInput("no readable picture", wanted="at least one", where=", ".join(places))
