@@ -7,7 +7,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,13 +36,15 @@ def read_npz(path: str) -> Source:
         if f"{part}_jpeg" in arrays:
             parts[part] = _of_jpegs(arrays, part, path)
         elif f"x_{part}" in arrays:
-            parts[part] = Part(_pixels(arrays[f"x_{part}"], f"{path}:x_{part}"), _need(arrays, f"y_{part}", path))
+            labels = _need(arrays, f"y_{part}", path)
+            labels = labels[:, 0] if labels.shape[1:] == (1,) else labels  # as Keras has those of CIFAR
+            parts[part] = Part(_pixels(arrays[f"x_{part}"], f"{path}:x_{part}"), labels)
     if "train" not in parts:
         raise BadInput("no pictures to learn from", wanted=FORMS, got=", ".join(arrays) or "nothing", where=path)
     if jpeg:
         about["source"] = "the user's files; lossy: pictures were kept as JPEG"
         found["decoded from JPEG, lossy"] = sum(len(part.labels) for part in parts.values())
-    return Source(_labelled(parts, path), _names(arrays, parts, path), about, {"data": path}, found=found)
+    return Source(labelled(parts, path), _names(arrays, parts, path), about, {"data": path}, found=found)
 
 
 def read_idx(folder: str) -> Source:
@@ -59,7 +60,7 @@ def read_idx(folder: str) -> Source:
         images, labels = (_idx(path, axes) for path, axes in zip(paths, (3, 1), strict=True))
         parts[part] = Part(images[..., None], labels)
         files |= {f"{part} images": str(paths[0]), f"{part} labels": str(paths[1])}
-    parts = _labelled(parts, folder)
+    parts = labelled(parts, folder)
     if "fashion" in str(Path(folder).resolve()).lower():
         source = "Zalando Research, Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)"
         return Source(parts, list(FASHION), {"name": "fashion_mnist", "source": source, "licence": "MIT"}, files)
@@ -80,7 +81,8 @@ def _arrays(path: str) -> dict[str, np.ndarray]:
     except OSError as error:
         raise BadInput(error.strerror or "cannot be read", wanted="a .npz file", where=path) from None
     except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
-        raise BadInput("not a .npz of plain arrays", wanted=FORMS, got=str(error)[:80], where=path) from None
+        got = str(error)[:80] if zipfile.is_zipfile(path) else "no archive, or one cut short"
+        raise BadInput("not a .npz of plain arrays", wanted=FORMS, got=got, where=path) from None
 
 
 def _need(arrays: Mapping[str, np.ndarray], name: str, path: str) -> np.ndarray:
@@ -111,18 +113,14 @@ def _of_jpegs(arrays: Mapping[str, np.ndarray], part: str, path: str) -> Part:
             got=f"{starts.dtype} of shape {starts.shape}",
             where=f"{path}:{part}_offset",
         )
-    decoded = decode([partial(_slice, data, a, b) for a, b in pairwise(starts.tolist())])
+    decoded = decode([data[a:b].tobytes() for a, b in pairwise(starts.tolist())])
     if decoded.broken:
         first = decoded.broken[0]
         raise BadInput("a picture that cannot be read", got=first.why, where=f"{path}:{part}_jpeg[{first.row}]")
     return Part(decoded.pixels, labels)
 
 
-def _slice(data: np.ndarray, start: int, end: int) -> bytes:
-    return data[start:end].tobytes()
-
-
-def _labelled(parts: Mapping[str, Part], where: str) -> dict[str, Part]:
+def labelled(parts: Mapping[str, Part], where: str) -> dict[str, Part]:
     """Parts with labels that are class indices, one a picture."""
     for name, part in parts.items():
         labels, place = np.asarray(part.labels), f"{where}: {name} labels"

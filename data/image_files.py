@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +18,8 @@ from data.tables import Table, stream
 from data.targets import column_of, names_of
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".gif", ".webp")
-PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+         "testing": "test"}  # fmt: skip
 CHUNK = 256  # pictures whose bytes `requests` holds at a time
 
 
@@ -28,11 +31,13 @@ class Listed:
         paths: of the pictures.
         labels: text, one a picture.
         places: how each is named when something is wrong with its label.
+        others: files that were not looked at, by their suffix -> how many.
     """
 
     paths: list[Path]
     labels: list[str]
     places: list[str]
+    others: Counter[str] = field(default_factory=Counter)
 
 
 def read_files(
@@ -47,21 +52,20 @@ def read_files(
     learnt = listed.get("all") or listed["train"]
     classes = names_of("class", np.array(learnt.labels), learnt.places.__getitem__)
     every = [path for part in listed.values() for path in part.paths]
-    decoded = decode([path.read_bytes for path in every], side=side)
+    decoded = decode(every, side=side)
     told = broken(decoded, every)
     if corrupt == "fail":
         refuse_broken(told)
-    kept = np.zeros(len(every), bool)
-    kept[decoded.kept] = True
-    parts, start, place = {}, 0, np.cumsum(kept) - 1
+    row_of, parts, digests, start = dict(zip(decoded.kept.tolist(), itertools.count())), {}, {}, 0
     for name, part in listed.items():
-        rows = start + np.flatnonzero(kept[start : start + len(part.paths)])
-        labels = indices_of(part, classes)[rows - start]
+        good = [i for i in range(len(part.paths)) if start + i in row_of]
+        rows, labels = [row_of[start + i] for i in good], indices_of(part, classes)[good]
         _check_classes(labels, classes, name, part)
-        parts[name] = Part(decoded.pixels[place[rows]], labels)
+        parts[name] = Part(decoded.pixels[rows], labels, [str(part.paths[i]) for i in good])
+        digests[name] = sha256(b"".join(decoded.digests[row] for row in rows)).hexdigest()
         start += len(part.paths)
-    digests = {name: _digest(part.paths) for name, part in listed.items()}
-    return Source(parts, classes, about, files, decoded.found, told, digests)
+    others = dict(sum((part.others for part in listed.values()), Counter[str]()).most_common())
+    return Source(parts, classes, about, files, decoded.found, told, others, digests)
 
 
 def broken(decoded: Decoded, paths: Sequence[Path]) -> list[str]:
@@ -73,15 +77,19 @@ def listed_parts(path: str, columns: tuple[str, str]) -> dict[str, Listed]:
     """The pictures of a folder or a table, by part: `all`, or those of its folders train, val and test.
 
     Raises:
-        BadInput: nothing of that kind is there, or a class has no picture.
+        BadInput: nothing of that kind is there, a class has no picture, or a folder beside train is no part.
     """
     place = Path(path)
     if not place.is_dir():
         return {"all": listed_table(path, columns)}
-    folders = {PARTS[f.name.lower()]: f for f in sorted(place.iterdir()) if f.is_dir() and f.name.lower() in PARTS}
-    if "train" in folders and any(f.is_dir() for f in folders["train"].iterdir()):  # else a class of that name
-        return {part: listed_folder(folders[part]) for part in ("train", "val", "test") if part in folders}
-    return {"all": listed_folder(place)}
+    folders = _folders(place)
+    parts = {PARTS[one.name.lower()]: one for one in folders if one.name.lower() in PARTS}
+    if "train" not in parts or not _folders(parts["train"]):  # else a class of that name
+        return {"all": listed_folder(place)}
+    if others := [one.name for one in folders if one not in parts.values()]:
+        wanted = "train, val and test alone, or --data.train and --data.test"
+        raise BadInput("folders beside train that are no parts", wanted=wanted, got=", ".join(others), where=path)
+    return {part: listed_folder(parts[part]) for part in ("train", "val", "test") if part in parts}
 
 
 def listed_folder(folder: Path) -> Listed:
@@ -92,20 +100,22 @@ def listed_folder(folder: Path) -> Listed:
     """
     if not folder.is_dir():
         raise BadInput("no such folder", wanted="a folder that holds a folder for each class", where=str(folder))
-    classes = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
-    if not classes:
+    if not (classes := _folders(folder)):
         raise BadInput("no folder of a class", wanted="FOLDER/CLASS/picture.jpg", where=str(folder))
-    paths: list[Path] = []
-    labels: list[str] = []
+    listed = Listed([], [], [])
     for one in classes:
-        own = list(pictures_below(one))
+        files = list(_files_below(one))
+        own = [path for path in files if _is_picture(path)]
         if not own:
-            raise BadInput(
-                "an empty class", wanted=f"pictures ({' '.join(SUFFIXES)}), or no such folder", where=str(one)
-            )
-        paths += own
-        labels += [one.name] * len(own)
-    return Listed(paths, labels, [str(path) for path in paths])
+            wanted = f"pictures ({' '.join(SUFFIXES)}), or no such folder"
+            raise BadInput("an empty class", wanted=wanted, where=str(one))
+        listed.paths.extend(own)
+        listed.labels.extend([one.name] * len(own))
+        listed.others.update(path.suffix.lower() or path.name for path in files if not _is_picture(path))
+    beside = sum(_is_picture(path) and path.is_file() for path in folder.iterdir())
+    listed.others.update({"pictures outside the classes' folders": beside} if beside else {})
+    listed.places.extend(map(str, listed.paths))
+    return listed
 
 
 def listed_table(path: str, columns: tuple[str, str]) -> Listed:
@@ -114,6 +124,11 @@ def listed_table(path: str, columns: tuple[str, str]) -> Listed:
     Raises:
         BadInput: with file, line and column.
     """
+    wanted = "a folder that holds a folder for each class, or a table of paths and labels"
+    if not Path(path).exists():
+        raise BadInput("no such file or folder", wanted=wanted, where=path)
+    if _is_picture(Path(path)):
+        raise BadInput("a picture alone", wanted=wanted, where=path)
     paths: list[Path] = []
     labels: list[str] = []
     places: list[str] = []
@@ -131,12 +146,14 @@ def requested(path: str, column: str) -> Iterator[tuple[Table, list[Path]]]:
         BadInput: nothing of that kind is there.
     """
     place = Path(path)
+    if not place.exists():
+        raise BadInput("no such file or folder", wanted="a picture, a folder of pictures, or a table", where=path)
     if not place.is_dir() and place.suffix.lower() not in SUFFIXES:
         for table in stream(path, columns=(column,), chunk=CHUNK):
             yield table, _paths(table, column)
         return
     paths = list(pictures_below(place)) if place.is_dir() else [place]
-    if not paths or not paths[0].is_file():
+    if not paths:
         raise BadInput("no picture", wanted=f"files that end in {' '.join(SUFFIXES)}", where=path)
     for start in range(0, len(paths), CHUNK):
         own = paths[start : start + CHUNK]
@@ -154,10 +171,21 @@ def indices_of(listed: Listed, classes: Sequence[str]) -> np.ndarray:
 
 def pictures_below(folder: Path) -> Iterator[Path]:
     """Files with a picture's name, sorted; hidden ones are left out."""
+    return filter(_is_picture, _files_below(folder))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
             yield path
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
 
 
 def _paths(table: Table, column: str) -> list[Path]:
@@ -179,10 +207,3 @@ def _check_classes(labels: np.ndarray, classes: Sequence[str], name: str, part: 
         lost = classes[int(counts.argmin())]
         where = part.places[part.labels.index(lost)]
         raise BadInput(f"class {lost!r} has no readable picture", wanted="at least one", where=where)
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    digest = sha256()
-    for path in paths:
-        digest.update(sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

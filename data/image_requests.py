@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from data.errors import BadInput
-from data.image_decoding import Decoded, decode, encode_png
+from data.image_decoding import Decoded, decode
 from data.image_files import broken, indices_of, listed_folder, listed_table, requested
+from data.image_fitting import encode_png
 from data.splits import Rows
 from data.tables import Table
 
@@ -25,7 +26,7 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     columns = metadata["run"]["data"]["path_column"], metadata["run"]["data"]["label_column"]
     listed = listed_folder(Path(path)) if Path(path).is_dir() else listed_table(path, columns)
     labels = indices_of(listed, metadata["classes"])
-    decoded = decode([p.read_bytes for p in listed.paths], shape_of(metadata["data"]))
+    decoded = decode(listed.paths, shape_of(metadata["data"]))
     warn(decoded, listed.paths)
     if not len(decoded.kept):
         raise BadInput("no readable picture", wanted="at least one", where=path)
@@ -47,7 +48,7 @@ def requests(path: str, metadata: Mapping[str, Any]) -> Iterator[tuple[Table, di
     """
     count = 0
     for table, paths in requested(path, metadata["run"]["data"]["path_column"]):
-        decoded = decode([p.read_bytes for p in paths], shape_of(metadata["data"]))
+        decoded = decode(paths, shape_of(metadata["data"]))
         warn(decoded, paths)
         count += len(kept := decoded.kept.tolist())
         if kept:

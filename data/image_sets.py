@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from data.image_decoding import decode, encode_png
+from data.errors import BadInput
+from data.image_arrays import labelled
+from data.image_decoding import USUAL_SIDE, common_shape, require_memory
+from data.image_fitting import fit, image_of
 from data.image_source import Part, Source
 from data.public_sets import opened, rows_of
 
@@ -31,26 +33,42 @@ def digits() -> Source:
     return Source(parts, [str(digit) for digit in range(10)], about)
 
 
-def published(name: str, side: int) -> Source:
+def published(name: str, side: int, instead: str = "--data.path") -> Source:
     """A set of tensorflow-datasets by its name, read row by row through `tfds.data_source`.
+
+    Args:
+        name: of the set.
+        side: height and width; 0 keeps those of the set, if they are one and small, else 64.
+        instead: what else would help where the set cannot be had.
 
     Raises:
         BadInput: no such set, not one of pictures with labels, or it cannot be had.
     """
-    builder = opened(name, ("image", "label"), "digits, fashion_mnist or a name of tensorflow-datasets")
-    there = {"train", *builder.info.splits}
-    parts = {p: _rows(rows_of(builder, split), side) for split, p in SPLITS.items() if split in there}
+    builder = opened(name, ("image", "label"), "digits, fashion_mnist or a name of tensorflow-datasets", instead)
+    image, label = (builder.info.features[feature] for feature in ("image", "label"))
+    if not hasattr(label, "names") or image.np_dtype != np.uint8 or image.shape[-1] not in (1, 3):
+        what = "data: a set without what is to be learnt from here"
+        raise BadInput(what, wanted="pictures of 8 bits, each of one class", got=f"{name}: {image}, {label}")
+    shape, there = _shape(image.shape, side), {"train", *builder.info.splits}
+    parts = {p: _rows(rows_of(builder, split), shape) for split, p in SPLITS.items() if split in there}
     source = f"tensorflow-datasets {builder.info.full_name}"
     about = {"name": name, "source": source, "licence": "that of the set, see its page"}
-    return Source(parts, list(builder.info.features["label"].names), about)
+    return Source(labelled(parts, name), list(label.names), about)
 
 
-def _rows(source: Any, side: int) -> Part:
-    """The rows of a data source; pictures of several sizes are resized as files are."""
-    rows = [source[i] for i in range(len(source))]
-    labels = np.array([row["label"] for row in rows], np.int64)
-    sizes = {row["image"].shape for row in rows}
-    if len(sizes) == 1 and not side:
-        return Part(np.stack([row["image"] for row in rows]), labels)
-    decoded = decode([partial(encode_png, row["image"]) for row in rows], side=side)
-    return Part(decoded.pixels, labels[decoded.kept])
+def _shape(of_set: tuple[int | None, int | None, int], side: int) -> tuple[int, int, int]:
+    """The shape in which all are taken; a set of pictures of several sizes does not state one."""
+    height, width, channels = of_set
+    if height is None or width is None:
+        return side or USUAL_SIDE, side or USUAL_SIDE, channels
+    return common_shape([(height, width, channels == 3)], side)
+
+
+def _rows(source: Any, shape: tuple[int, int, int]) -> Part:
+    """The rows of a data source, one at a time: as they come, they may be larger than the memory."""
+    require_memory(len(source), shape)
+    pixels, labels = np.zeros((len(source), *shape), np.uint8), np.zeros(len(source), np.int64)
+    for i in range(len(source)):
+        row = source[i]
+        pixels[i], labels[i] = fit(image_of(row["image"]), shape, []), row["label"]
+    return Part(pixels, labels)

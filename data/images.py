@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,11 +15,11 @@ from data.duplicates import deduplicate
 from data.errors import BadInput
 from data.given import digest_of_file, given_parts
 from data.image_arrays import is_idx, read_idx, read_npz
-from data.image_decoding import resized
+from data.image_decoding import fitted
 from data.image_draws import Draws
 from data.image_files import Listed, listed_folder, listed_parts, listed_table, read_files
 from data.image_sets import digits, published
-from data.image_source import Part, Source
+from data.image_source import Part, Source, ids_of, rows_of
 from data.splits import Rows, Splits
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"  # of the package dataset-fashion-mnist
@@ -38,7 +38,8 @@ class ImagesData:
         val: folder or CSV to choose by, beside `train`.
         test: folder or CSV to be judged on, beside `train`; never changed.
         name: published set by its name: digits, fashion_mnist, or any of tensorflow-datasets, such as cifar10.
-        size: height and width to which pictures are cropped and resized; 0 keeps small ones of one size, else 64.
+        size: height and width to which pictures are cropped and resized; 0 keeps small ones of one size and those of a
+            .npz, else 64.
         mirror: whether a mirrored picture keeps its label; auto says so of colour pictures and fashion, not of digits.
         corrupt: files that cannot be read are listed and left out, or the end of it.
         duplicates: remove or keep pictures that stand twice; those of test are kept always.
@@ -73,8 +74,9 @@ def load(options: ImagesData, seed: int) -> Splits:
     Returns:
         Splits with `image` (uint8), `label` (int32 class index) and `row`; beside the rows of train what `Draws` gives.
         In meta: name, source, licence, unit, files, sha256, classes, height, width, channels, mean and deviation (of
-        each channel in train, 0 to 255), mirror, found (what was converted), corrupt, split_rule, duplicates, and for
-        each split rows, class_counts, digest (sha256 over pixels and labels).
+        each channel in train, 0 to 255), mirror, found (what was converted), corrupt, others (files not looked at),
+        split_rule, duplicates, and for each split rows, class_counts, digest (sha256 over pixels and labels). Each
+        part's `kept["places"]` says where its pictures come from.
 
     Raises:
         BadInput: with the file, whatever keeps these pictures from being learnt from.
@@ -84,10 +86,12 @@ def load(options: ImagesData, seed: int) -> Splits:
     source = _read(options)
     _check_sizes(source)
     labels = {name: part.labels for name, part in source.parts.items()}
-    keep, report = deduplicate(_ids(source.parts), labels, options.duplicates)
-    parts = {name: _rows(part.pixels[keep[name]], part.labels[keep[name]]) for name, part in source.parts.items()}
+    keep, report = deduplicate(ids_of(source.parts), labels, options.duplicates)
+    parts, places = rows_of(source.parts, keep)
+    where = options.path or options.train or source.about["name"]
+    _check_classes(parts["all"] if "all" in parts else parts["train"], source.classes, where)
     parts, rule = _divide(parts, options, seed, source.about.get("part_rule", "files as given"))
-    _check_parts(parts, source.classes, source.about["name"])
+    _check_parts(parts, source.classes, where)
     about = {key: value for key, value in source.about.items() if key != "part_rule"}
     meta = about | {
         "unit": "one picture",
@@ -97,10 +101,11 @@ def load(options: ImagesData, seed: int) -> Splits:
         "mirror": _may_be_mirrored(options, source),
         "found": dict(source.found),
         "corrupt": source.corrupt,
+        "others": dict(source.others),
         "split_rule": rule,
         "duplicates": report,
     }
-    return _splits(parts, meta)
+    return _splits(parts, meta, places)
 
 
 def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1) -> Iterator[Splits]:
@@ -109,12 +114,15 @@ def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1) -> It
     Raises:
         BadInput: more folds than pictures of a class.
     """
-    whole = folding.join([rows for _, rows in splits.items()])
-    keep, _ = deduplicate(_ids({"all": Part(whole["image"], whole["label"])}), {"all": whole["label"]}, "remove")
-    rows = _rows(whole["image"][keep["all"]], whole["label"][keep["all"]])
-    for fold in folding.folds(rows, k, seed=seed, val_fraction=val_fraction):
+    joined = folding.join([rows for _, rows in splits.items()])
+    whole = Part(
+        joined["image"], joined["label"], [place for _, rows in splits.items() for place in rows.kept["places"]]
+    )
+    keep, _ = deduplicate(ids_of({"all": whole}), {"all": whole.labels}, "remove")
+    rows, places = rows_of({"all": whole}, keep)
+    for fold in folding.folds(rows["all"], k, seed=seed, val_fraction=val_fraction):
         rule = f"fold {fold.meta['fold'] + 1} of {k}, stratified by class, seed {seed}"
-        yield _splits(dict(fold.items()), {**splits.meta, **fold.meta, "split_rule": rule})
+        yield _splits(dict(fold.items()), {**splits.meta, **fold.meta, "split_rule": rule}, places)
 
 
 def _read(options: ImagesData) -> Source:
@@ -143,14 +151,15 @@ def _by_name(name: str, side: int) -> Source:
         return digits()
     if name == "fashion_mnist" and is_idx(DEBIAN):
         return read_idx(DEBIAN)
-    return published(name, side)
+    package = "Debian's package dataset-fashion-mnist, or " if name == "fashion_mnist" else ""
+    return published(name, side, f"{package}--data.path")
 
 
 def _sized(source: Source, side: int) -> Source:
     """Pictures that come as arrays, in the size that is asked for."""
     if not side or all(part.pixels.shape[1:3] == (side, side) for part in source.parts.values()):
         return source
-    parts = {name: Part(resized(part.pixels, side), part.labels) for name, part in source.parts.items()}
+    parts = {name: Part(fitted(list(part.pixels), side), part.labels) for name, part in source.parts.items()}
     return replace(source, parts=parts)
 
 
@@ -169,21 +178,6 @@ def _may_be_mirrored(options: ImagesData, source: Source) -> bool:
     return "fashion" in name or (coloured and not any(word in name for word in HANDED))
 
 
-def _ids(parts: Mapping[str, Part]) -> dict[str, np.ndarray]:
-    """Numbers that are equal for equal pictures."""
-    contents = [sha256(picture).digest() for part in parts.values() for picture in part.pixels]
-    numbers = np.unique(np.array(contents, dtype="S32"), return_inverse=True)[1]
-    ends = np.cumsum([len(part.labels) for part in parts.values()])[:-1]
-    return dict(zip(parts, np.split(numbers, ends), strict=True))
-
-
-def _rows(pixels: np.ndarray, labels: np.ndarray, mirror: bool | None = None) -> Rows:
-    """Rows of pictures; with draws beside them where it is said whether they may be mirrored."""
-    row = np.arange(len(labels), dtype=np.int32)
-    columns = {"image": pixels, "label": labels.astype(np.int32), "row": row}
-    return Rows(columns, around=None if mirror is None else Draws(len(labels), mirror))
-
-
 def _divide(parts: dict[str, Rows], options: ImagesData, seed: int, given: str) -> tuple[dict[str, Rows], str]:
     """train, val and test: those given, and what is missing carved out of what there is to learn from."""
     fractions = {"val": options.val_fraction, "test": options.test_fraction}
@@ -196,23 +190,30 @@ def _divide(parts: dict[str, Rows], options: ImagesData, seed: int, given: str) 
     return {**parts, **found}, rule if "all" in parts else f"{given}; {rule}"
 
 
-def _check_parts(parts: Mapping[str, Rows], classes: list[str], where: str) -> None:
-    counts = np.bincount(parts["train"]["label"], minlength=len(classes))
+def _check_classes(rows: Rows, classes: list[str], where: str) -> None:
+    if len(classes) < 2:
+        raise BadInput("one class only", wanted="at least two different labels", got=repr(classes[0]), where=where)
+    counts = np.bincount(rows["label"], minlength=len(classes))
     if not counts.all():
         what = f"class {classes[int(counts.argmin())]!r} has no picture left to learn from"
         raise BadInput(what, wanted="pictures that are neither held out nor stand elsewhere too", where=where)
+
+
+def _check_parts(parts: Mapping[str, Rows], classes: list[str], where: str) -> None:
+    _check_classes(parts["train"], classes, where)
     for part in ("val", "test"):
         if not parts[part].size:
             wanted = "more pictures of a class, or another fraction"
             raise BadInput(f"no picture left for {part}", wanted=wanted, where=where)
 
 
-def _splits(parts: Mapping[str, Rows], meta: Mapping[str, Any]) -> Splits:
-    """Rows counted anew, with draws beside those of train, and the facts of each part."""
-    rows = {
-        part: _rows(parts[part]["image"], parts[part]["label"], meta["mirror"] if part == "train" else None)
-        for part in ("train", "val", "test")
-    }
+def _splits(parts: Mapping[str, Rows], meta: Mapping[str, Any], places: Sequence[str]) -> Splits:
+    """Rows counted anew, with draws beside those of train, their places, and the facts of each part."""
+    rows = {}
+    for part in ("train", "val", "test"):
+        own, around = parts[part], Draws(parts[part].size, meta["mirror"]) if part == "train" else None
+        rows[part] = Rows({**own, "row": np.arange(own.size, dtype=np.int32)}, around=around)
+        rows[part].kept["places"] = [places[row] for row in own["row"].tolist()]
     pixels = rows["train"]["image"]
     some = pixels[:: max(1, len(pixels) // EXAMPLES)].astype(np.float64)
     counts = {part: np.bincount(own["label"], minlength=len(meta["classes"])).tolist() for part, own in rows.items()}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from data.errors import BadInput
 
 
-def opened(name: str, features: Sequence[str], known: str) -> Any:
+def opened(name: str, features: Sequence[str], known: str, instead: str = "--data.path") -> Any:
     """The builder of a set that lies on this machine, fetched where it did not.
 
     Args:
         name: of the set.
         features: that its rows must have.
         known: names that there are, for the error.
+        instead: what else would help where the set cannot be had, for the error.
 
     Raises:
         BadInput: no such set, one without these features, or it cannot be had.
@@ -28,10 +32,12 @@ def opened(name: str, features: Sequence[str], known: str) -> Any:
     if not set(features) <= set(builder.info.features or {}):
         wanted = "features " + " and ".join(f"`{feature}`" for feature in features)
         raise BadInput("data: a set without what is to be learnt from here", wanted=wanted, got=name)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what is tried many times is told once, at the end
     try:
-        builder.download_and_prepare()
+        with contextlib.redirect_stdout(sys.stderr):  # where what it is about to fetch stands in nobody's way
+            builder.download_and_prepare()
     except Exception as error:  # of the network, the disk, or a set that has to be downloaded by hand
-        wanted = "a network, or --data.path"
+        wanted = f"a network, or {instead}"
         raise BadInput("the set cannot be had", wanted=wanted, got=_first_line(error), where=name) from None
     return builder
 

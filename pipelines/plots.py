@@ -87,12 +87,16 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
     size = len(classes)
     table = np.bincount(labels * size + guesses, minlength=size * size).reshape(size, size)
     shares = table / np.maximum(table.sum(1, keepdims=True), 1)
-    figure, (axes,) = panels(1)
+    side = max(4.2, min(0.55 * size, 14.0) + 1.2)  # with room for the names and numbers of many classes
+    figure = Figure(figsize=(side + 1, side), dpi=110, layout="constrained")
+    axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(size), classes, rotation=45 if size > 4 else 0)
-    axes.set_yticks(range(size), classes)
-    for row, column in np.ndindex(size, size) if size <= 12 else ():
-        text = f"{table[row, column]:,}\n{shares[row, column]:.1%}"
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if size > 4 else {}
+    axes.set_xticks(range(size), classes, fontsize=10 if size <= 24 else 6, **slanted)
+    axes.set_yticks(range(size), classes, fontsize=10 if size <= 24 else 6)
+    for row, column in np.argwhere(table) if size <= 24 else ():
+        share = f"\n{shares[row, column]:.{1 if size <= 6 else 0}%}" if size <= 12 else ""
+        text = f"{table[row, column]:,}{share}"
         axes.text(
             column, row, text, ha="center", va="center", fontsize=8, color="white" if shares[row, column] > 0.5 else INK
         )

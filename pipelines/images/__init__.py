@@ -13,6 +13,8 @@ from pipelines.images.fit import ImagesFit
 from pipelines.images.recipes import RECIPES
 from pipelines.run import Run
 
+SHOWN = 5  # broken files that are named
+
 
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
     return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction)
@@ -22,16 +24,18 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     kind = "colour" if meta["channels"] == 3 else "grey"
     mirror = "mirror images keep their label" if meta["mirror"] else "never mirrored"
     lines = [f"{meta['height']} x {meta['width']} pixels, {kind}, {mirror} (--data.mirror)"]
-    if meta["found"]:
-        lines.append("converted: " + ", ".join(f"{count:,} {what}" for what, count in meta["found"].items()))
+    for key, told in (("found", "converted"), ("others", "not looked at")):
+        if found := meta[key]:
+            lines.append(f"{told}: " + ", ".join(f"{count:,} {what}" for what, count in found.items()))
     found = meta["duplicates"]
     repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
     shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
     if repeats or shared:
         lines.append(f"{repeats:,} pictures stand twice{shared}: {gone:,} removed")
     if corrupt := meta["corrupt"]:
-        lines.append(f"{len(corrupt):,} pictures cannot be read and are left out:")
-        lines += [f"  {line}" for line in corrupt[:5]] + (["  ..."] if len(corrupt) > 5 else [])
+        lines.append(f"left out, since they cannot be read: {len(corrupt):,}")
+        lines += [f"  {line}" for line in corrupt[:SHOWN]]
+        lines += [f"  and {len(corrupt) - SHOWN:,} more, listed in the run's record.jsonl"] if corrupt[SHOWN:] else []
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -50,10 +51,13 @@ def _features(rows: Rows, splits: Splits) -> np.ndarray:
 
 def _regression(pixels: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> dict[str, Scores]:
     """Multinomial logistic regression."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     def fitted(strength: float) -> dict[str, Scores]:
-        model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(pixels["train"], labels["train"])
+        with warnings.catch_warnings():  # stopped early, a baseline is one all the same
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(pixels["train"], labels["train"])
         return _scores(labels, {name: model.predict_proba(own) for name, own in pixels.items()})
 
     return _best([fitted(strength) for strength in STRENGTHS])

@@ -53,9 +53,13 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     from pipelines.report import Report
 
     salience, classes = Salience(trained.model), trained.export.metadata["classes"]
-    paths, pixels = pictures(words, trained.export)
-    paths, pixels = paths[:MOST], pixels[:MOST]
+    paths, pixels, named = pictures(words, trained.export, MOST)
     report, found = Report(flags.json), []
+    report.note(
+        f"{trained.export.name} version {trained.export.version}, learnt on {trained.export.metadata['data']['name']}"
+    )
+    if named > MOST:
+        report.note(f"the first {MOST} of {named:,} pictures")
     logits = salience.logits(pixels)
     answers = logits.argmax(1)
     maps = salience.grad_cam(pixels, answers)
@@ -88,7 +92,7 @@ def draw(pixels: np.ndarray, cam: np.ndarray | None, parts: np.ndarray, title: s
     most = max(float(np.quantile(np.abs(parts), 0.995)), 1e-9)
     panels[-1].imshow(grey, cmap="gray", vmin=0, vmax=255, alpha=0.35)
     panels[-1].imshow(parts, cmap="RdBu", vmin=-most, vmax=most, alpha=0.8)
-    panels[-1].set_title("Integrated gradients")
+    panels[-1].set_title("Integrated gradients: blue for it, red against")
     for axes in panels:
         axes.set_axis_off()
     return plots.saved(figure, path)

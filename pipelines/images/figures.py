@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 import keras
@@ -18,7 +19,7 @@ FILTERS = 96  # that are shown
 
 
 def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
-    """Those of every classifier, and pictures: examples, the surest mistakes, doubtful labels."""
+    """Those of every classifier, and pictures: examples, surest mistakes, doubtful labels; a table of the mistakes."""
     labels, probabilities = np.asarray(rows["label"]), outputs["probabilities"]
     drawn = plots.classifier(labels, probabilities, meta["classes"], folder)
     if not drawn:
@@ -28,12 +29,31 @@ def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: P
     wrong = np.flatnonzero(guesses != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
     doubtful = likely_label_errors(labels, probabilities)
-    shown = {"examples": (some, "Test pictures"), "mistakes": (wrong, "Surest mistakes on test"),
-             "label_errors": (doubtful, "Labels that may be wrong")}  # fmt: skip
+    shown = {"examples": (some, "Test pictures: label, → what else it was taken for"),
+             "mistakes": (wrong, "Surest mistakes on test: label → what it was taken for"),
+             "label_errors": (doubtful, "Labels that may be wrong: label → what it was taken for")}  # fmt: skip
     for name, (which, title) in shown.items():
         if len(which):
             drawn.append(grid(rows, which, probabilities, meta["classes"], title, folder / f"{name}.png"))
+    if len(listed := np.concatenate([wrong, np.setdiff1d(doubtful, wrong)])):
+        drawn.append(table(rows, listed, set(doubtful), probabilities, meta["classes"], folder / "mistakes.csv"))
     return drawn
+
+
+def table(
+    rows: Rows, which: np.ndarray, doubtful: Set[int], probabilities: np.ndarray, classes: Sequence[str], path: Path
+) -> Path:
+    """Pictures that were mistaken as lines: which file, taken for what, and whether its label may be what is wrong."""
+    places = rows.kept.get("places") or range(rows.size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["picture", "label", "taken_for", "probability", "probability_of_label", "label_may_be_wrong"])
+        for row in which.tolist():
+            own, label, guess = probabilities[row], rows["label"][row], probabilities[row].argmax()
+            chances = f"{own[guess]:.4f}", f"{own[label]:.4f}"
+            writer.writerow([places[row], classes[label], classes[guess], *chances, int(row in doubtful)])
+    return path
 
 
 def likely_label_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -59,20 +79,19 @@ def grid(
     rows: Rows, which: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], title: str, path: Path
 ) -> Path:
     """Pictures with what they are and, in colour where it is something else, what they are taken for and how surely."""
-    down, across = GRID
-    which = which[: down * across]
+    which = which[: GRID[0] * GRID[1]]
+    down, across = -(-len(which) // GRID[1]), GRID[1]
     figure = Figure(figsize=(1.25 * across, 1.55 * down + 0.4), dpi=110, layout="constrained")
-    figure.suptitle(title)
-    for axes, row in zip(figure.subplots(down, across).flat, [*which, *[None] * (down * across)], strict=False):
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in panels:
         axes.set_axis_off()
-        if row is None:
-            continue
-        picture, guess = np.asarray(rows["image"][row]), int(probabilities[row].argmax())
+    for axes, row in zip(panels, which, strict=False):
+        picture, label, guess = rows["image"][row], rows["label"][row], int(probabilities[row].argmax())
         axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
-        right = guess == rows["label"][row]
-        told = f"{_short(classes[guess])} {probabilities[row, guess]:.0%}"
-        told = told if right else f"{_short(classes[rows['label'][row]])}\nnot {told}"
-        axes.set_title(told, fontsize=7, color=plots.INK if right else plots.ACCENT, pad=2)
+        other = "" if guess == label else f"→ {_short(classes[guess])} "
+        told = f"{_short(classes[label])}\n{other}{probabilities[row, guess]:.0%}"
+        axes.set_title(told, fontsize=7, color=plots.ACCENT if other else plots.INK, pad=2)
     return plots.saved(figure, path)
 
 
@@ -92,7 +111,8 @@ def filters(kernel: np.ndarray, path: Path) -> Path:
     figure = Figure(figsize=(0.8 * across, 0.8 * -(-count // across) + 0.5), dpi=110, layout="constrained")
     figure.suptitle(f"First filters ({count} of {kernel.shape[-1]})", fontsize=9)
     for number, axes in enumerate(figure.subplots(-(-count // across), across, squeeze=False).flat):
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color=plots.PALE, visible=number < count)  # white ones end somewhere
         if number < count:
             one = kernel[..., number]
             shown = 0.5 + 0.5 * one / max(float(np.abs(one).max()), 1e-12)

@@ -33,7 +33,10 @@ def start_from(model: keras.Model, place: str) -> int:
     from pipelines.images import DOMAIN
     from pipelines.trained import open_trained
 
-    theirs = {layer.name: layer for layer in _weighted(open_trained(DOMAIN, place).model)}
+    try:
+        theirs = {layer.name: layer for layer in _weighted(open_trained(DOMAIN, place).model)}
+    except BadInput as error:
+        raise BadInput(f"fit.start: {error.what}", wanted=error.wanted, got=error.got, where=error.where) from None
     fitting = [layer for layer in _weighted(model) if layer.name in theirs and _alike(layer, theirs[layer.name])]
     if not fitting:
         wanted = "a run of the same architecture"

@@ -14,15 +14,19 @@ from data.image_requests import shape_of, warn
 from pipelines.serve.folder import Export
 
 
-def pictures(places: Sequence[str], export: Export) -> tuple[list[Path], np.ndarray]:
-    """The readable pictures of files and folders, in the size of the model: paths and (rows, height, width, channels).
+def pictures(places: Sequence[str], export: Export, most: int) -> tuple[list[Path], np.ndarray, int]:
+    """The readable ones of the first pictures of files and folders, in the size of the model.
+
+    Returns:
+        Paths, (rows, height, width, channels) uint8, and how many pictures there are in all.
 
     Raises:
         BadInput: there is none.
     """
-    paths = [path for place in places for _, some in requested(place, "path") for path in some]
-    decoded = decode([path.read_bytes for path in paths], shape_of(export.metadata["data"]))
+    every = [path for place in places for _, some in requested(place, "path") for path in some]
+    paths = every[:most]
+    decoded = decode(paths, shape_of(export.metadata["data"]))
     warn(decoded, paths)
     if not len(decoded.kept):
         raise BadInput("no readable picture", wanted="at least one", where=", ".join(places))
-    return [paths[row] for row in decoded.kept], decoded.pixels
+    return [paths[row] for row in decoded.kept], decoded.pixels, len(every)

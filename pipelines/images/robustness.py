@@ -93,11 +93,11 @@ def contrast(pixels: np.ndarray, severity: int) -> np.ndarray:
 
 def jpeg(pixels: np.ndarray, severity: int) -> np.ndarray:
     """As JPEG of quality 50, 25, 10."""
-    from data.image_decoding import decode, encode_jpeg
+    from data.image_decoding import decode
+    from data.image_fitting import encode_jpeg
 
     quality = {1: 50, 2: 25, 3: 10}[severity]
-    encoded = [encode_jpeg(picture, quality) for picture in pixels]
-    return decode([lambda data=data: data for data in encoded], pixels.shape[1:]).pixels  # type: ignore[misc]
+    return decode([encode_jpeg(picture, quality) for picture in pixels], pixels.shape[1:]).pixels
 
 
 def shift(pixels: np.ndarray, severity: int) -> np.ndarray:

@@ -6,14 +6,16 @@ import itertools
 import struct
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data.errors import BadInput
-from data.image_decoding import LARGEST_AS_IS, MOST_PIXELS, USUAL_SIDE, centre, decode, encode_png
+from data.image_decoding import LARGEST_AS_IS, MOST_PIXELS, USUAL_SIDE, decode
 from data.image_draws import NUMBERS, Draws
+from data.image_fitting import centre, encode_png
 from data.image_requests import labelled_rows, requests
 from data.images import ImagesData, folds, load
 
@@ -33,7 +35,7 @@ def encoded(picture, form="PNG", **options):
 
 
 def decoded(*pictures, **options):
-    return decode([lambda data=data: data for data in pictures], **options)
+    return decode(pictures, **options)
 
 
 def bomb(side):
@@ -90,7 +92,7 @@ def test_conversions_are_made_and_counted():
         "transparent": encoded(np.concatenate([colour, grey], -1)),
         "CMYK": encoded(Image.fromarray(colour).convert("CMYK"), "JPEG"),
         "16 bits": encoded(grey[..., 0].astype(np.uint16) * 257),
-        "animated": encoded(animated[0], "GIF", save_all=True, append_images=animated[1:]),
+        "of several frames": encoded(animated[0], "GIF", save_all=True, append_images=animated[1:]),
         "enlarged": encode_png(noise(5, 7)),
         "resized": encode_png(noise(22, 26)),
     }
@@ -127,8 +129,8 @@ def test_the_crop_is_the_largest_box_of_the_wanted_shape_around_the_centre(size,
     [
         (b"", "empty file"),
         (b"just text", "not a picture"),
-        (encode_png(noise())[:60], "cannot be decoded"),
-        (encoded(noise(40, 40), "JPEG")[:700], "cannot be decoded"),
+        (encode_png(noise())[:60], "cut short"),
+        (encoded(noise(40, 40), "JPEG")[:700], "cut short"),
         (bomb(100_000), f"more than {MOST_PIXELS:,} pixels"),
         (bomb(10_000), f"more than {MOST_PIXELS:,} pixels"),
     ],
@@ -141,6 +143,17 @@ def test_a_broken_picture_is_left_out_and_told(data, why):
     assert found.broken[0].why.startswith(why)
     assert found.kept.tolist() == [0, 2]
     np.testing.assert_array_equal(found.pixels, [good, good])
+
+
+def test_a_file_is_read_once_as_a_whole_and_one_that_is_no_picture_never(folder, monkeypatch):
+    (folder / "cat" / "text.png").write_text("hello")
+    read, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or read_bytes(path))
+    splits = load(ImagesData(path=str(folder)), 0)
+    assert sorted(read) == sorted(path.name for path in folder.rglob("*.png") if path.name != "text.png")
+    before = splits.meta["sha256"]
+    (folder / "dog" / "00.png").write_bytes(encode_png(noise(seed=99)))
+    assert load(ImagesData(path=str(folder)), 0).meta["sha256"] != before
 
 
 def test_more_pictures_than_memory_holds_are_refused_with_the_size_that_would_fit(monkeypatch):
@@ -183,6 +196,19 @@ def test_given_parts_are_kept_and_what_is_missing_is_carved_from_train(folder, t
     assert named.meta["digest"] == whole.meta["digest"]
 
 
+def test_a_folder_beside_train_that_is_no_part_is_refused_not_passed_over(folder):
+    for part in ("train", "Testing", "extra"):
+        (folder / part).mkdir()
+    for name in ("cat", "dog"):
+        (folder / name).rename(folder / "train" / name)
+        (folder / "Testing" / name).mkdir()
+        (folder / "Testing" / name / "0.png").write_bytes(encode_png(noise(seed=ord(name[0]))))
+    with pytest.raises(BadInput, match=r"folders beside train that are no parts; wanted .*--data.train.*, got extra"):
+        load(ImagesData(path=str(folder)), 0)
+    (folder / "extra").rmdir()
+    assert load(ImagesData(path=str(folder)), 0).meta["rows"]["test"] == 2
+
+
 def test_a_class_may_be_called_train(folder):
     (folder / "cat").rename(folder / "train")
     assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["dog", "train"]
@@ -203,6 +229,28 @@ def test_corrupt_files_are_listed_or_end_it(folder):
     assert [line.rpartition("/")[2].partition(":")[0] for line in corrupt] == ["empty.jpg", "text.png"]
     with pytest.raises(BadInput, match=r"empty.jpg.*cannot be read and 1 more; wanted .*--data.corrupt list"):
         load(ImagesData(path=str(folder), corrupt="fail"), 0)
+
+
+def test_files_that_are_not_looked_at_are_counted(folder):
+    (folder / "cat" / "phone.HEIC").write_bytes(b"x")
+    (folder / "dog" / "scan.tif").write_bytes(b"x")
+    (folder / "loose.png").write_bytes(encode_png(noise()))
+    (folder / "cat" / ".hidden.png").touch()
+    others = load(ImagesData(path=str(folder)), 0).meta["others"]
+    assert others == {".heic": 1, ".tif": 1, "pictures outside the classes' folders": 1}
+
+
+def test_every_row_says_which_file_it_came_from_in_folds_too(folder):
+    for name in ("00.png", "01.png"):  # one broken and one that stands twice, so that rows and files count differently
+        (folder / "cat" / name).write_bytes((folder / "dog" / "05.png").read_bytes() if name > "00" else b"")
+    splits = load(ImagesData(path=str(folder), size=16), 0)
+    for part in (splits, *folds(splits, 3, seed=0)):
+        for rows in (part.train, part.val, part.test):
+            again = decode([Path(place) for place in rows.kept["places"]], rows["image"].shape[1:])
+            np.testing.assert_array_equal(again.pixels, rows["image"])
+            assert [Path(place).parent.name for place in rows.kept["places"]] == [
+                part.meta["classes"][label] for label in rows["label"]
+            ]
 
 
 def change(folder, what):
@@ -227,7 +275,12 @@ def change(folder, what):
         ("all broken", {}, "class 'dog' has no readable picture"),
         ("table", {"path": "t.csv"}, "t.csv:3:path: no such picture"),
         ("", {"path": "cat"}, "no folder of a class"),
-        ("", {"path": "nothing"}, "nothing: no such file"),
+        (
+            "",
+            {"path": "nothing"},
+            "nothing: no such file or folder; wanted a folder that holds a folder for each class",
+        ),
+        ("", {"path": "cat/00.png"}, "cat/00.png: a picture alone; wanted a folder"),
         ("", {"size": -1}, "data.size cannot work"),
         ("", {"name": "digits"}, "several sources"),
         ("", {"val_fraction": 0.7, "test_fraction": 0.5}, "fractions do not leave three parts"),
@@ -308,6 +361,9 @@ PIXELS, LABELS = np.zeros((7, 5, 5), np.uint8), np.arange(7) % 3
         ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS, "y_test": LABELS + 1}, "a label outside the classes"),
         ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS[:, 1:], "y_test": LABELS}, "of different sizes"),
         ({"y_train": LABELS}, "no pictures to learn from"),
+        ({"x_train": PIXELS, "y_train": LABELS * 0}, "a.npz: one class only"),
+        ({"x_train": noise(7, 5, 5), "y_train": LABELS * 2}, "a.npz: class '1' has no picture"),
+        ({"x_train": PIXELS, "y_train": LABELS}, "a.npz: class '0' has no picture left"),  # all are one picture
         ({"train_jpeg": PIXELS.ravel(), "train_offset": LABELS, "train_label": LABELS}, "offsets that do not cut"),
     ],
 )
@@ -315,6 +371,21 @@ def test_an_archive_of_another_form_is_refused(tmp_path, arrays, told):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(BadInput, match=told):
         load(ImagesData(path=str(tmp_path / "a.npz")), 0)
+
+
+def test_an_archive_is_told_from_what_has_its_name_alone(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
+    for name, data in (("text.npz", b"hello"), ("cut.npz", (tmp_path / "a.npz").read_bytes()[:300])):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(BadInput, match=f"{name}: not a .npz of plain arrays; .*got no archive, or one cut short"):
+            load(ImagesData(path=str(tmp_path / name)), 0)
+
+
+def test_labels_may_be_a_column_as_keras_has_them_and_rows_say_where_they_stood(tmp_path):
+    np.savez(tmp_path / "a.npz", x_train=noise(60, 5, 5)[..., None], y_train=np.arange(60)[:, None] % 3)
+    test = load(ImagesData(path=str(tmp_path / "a.npz")), 0).test
+    rows = [int(place.removeprefix("train[").rstrip("]")) for place in test.kept["places"]]
+    np.testing.assert_array_equal(test["label"], np.array(rows) % 3)
 
 
 def write_idx(folder, cut=0):
@@ -353,6 +424,51 @@ def test_any_set_of_tensorflow_datasets_is_read_by_its_name(tmp_path):
     assert splits.train["image"].shape[1:] == (32, 32, 3)
     assert len(splits.meta["classes"]) == 10
     assert splits.meta["mirror"]
+
+
+def test_a_set_of_large_pictures_or_of_several_sizes_is_taken_in_one(tmp_path):
+    import tensorflow_datasets as tfds
+
+    with tfds.testing.mock_data(num_examples=31, data_dir=str(tmp_path)):
+        for name, size, side in (("cats_vs_dogs", 0, 64), ("rock_paper_scissors", 0, 64), ("cats_vs_dogs", 20, 20)):
+            assert load(ImagesData(name=name, size=size), 0).train["image"].shape[1:] == (side, side, 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "told"),
+    [
+        (np.float32, ["a", "b"], "a set without what is to be learnt from here; wanted pictures of 8 bits"),
+        (np.uint8, None, "a set without what is to be learnt from here; wanted pictures of 8 bits"),
+        (np.uint8, ["a", "b"], "some: test labels: a label below 0"),  # as sets have that keep their test labels
+    ],
+)
+def test_a_set_of_other_rows_is_refused(monkeypatch, image, label, told):
+    features = {
+        "image": SimpleNamespace(shape=(5, 7, 3), np_dtype=image),
+        "label": SimpleNamespace(**({"names": label} if label else {})),
+    }
+    rows = {"train": [{"image": noise(5, 7), "label": 1}] * 3, "test": [{"image": noise(5, 7), "label": -1}] * 3}
+    info = SimpleNamespace(features=features, splits=rows, full_name="some/1.0.0")
+    builder = SimpleNamespace(info=info, as_data_source=rows.__getitem__)
+    monkeypatch.setattr("data.image_sets.opened", lambda *arguments: builder)
+    with pytest.raises(BadInput, match=told):
+        load(ImagesData(name="some"), 0)
+
+
+def test_what_a_set_says_while_it_is_fetched_stays_off_stdout_and_the_failure_names_a_way_out(monkeypatch, capsys):
+    import tensorflow_datasets as tfds
+
+    def fetched():
+        print("Downloading ...")
+        raise ConnectionError("no such host\nand so on")
+
+    builder = SimpleNamespace(info=SimpleNamespace(features={"image": 0, "label": 0}), download_and_prepare=fetched)
+    monkeypatch.setattr(tfds, "builder", lambda *arguments, **options: builder)
+    monkeypatch.setattr("data.images.DEBIAN", "/nowhere")
+    wanted = "a network, or Debian's package dataset-fashion-mnist, or --data.path, got no such host$"
+    with pytest.raises(BadInput, match=f"fashion_mnist: the set cannot be had; wanted {wanted}"):
+        load(ImagesData(name="fashion_mnist"), 0)
+    assert capsys.readouterr() == ("", "Downloading ...\n")
 
 
 def test_a_name_that_nobody_has_published_is_refused():
