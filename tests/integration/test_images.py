@@ -19,7 +19,8 @@ from PIL import Image
 
 from arch.account import outline
 from data.errors import BadInput
-from data.image_decoding import decode, encode_png
+from data.image_decoding import decode
+from data.image_fitting import encode_png
 from data.images import ImagesData, load
 from data.splits import Rows, Splits
 from pipelines import engine, verbs
@@ -359,7 +360,7 @@ def test_served_pictures_are_prepared_as_those_of_training_were(trained):
 
     graph = tf.function(lambda data: _decoded(data, tf.constant(0), (16, 16, 3)), autograph=False)
     for name, data in variants().items():
-        wanted = decode([lambda data=data: data], (16, 16, 3)).pixels[0].astype(int)
+        wanted = decode([data], (16, 16, 3)).pixels[0].astype(int)
         difference = np.abs(np.asarray(graph(tf.constant(data))).astype(int) - wanted)
         # Pillow resizes with integers, TensorFlow with floats: what lies half-way may be rounded either way.
         assert difference.max() <= 1, name
@@ -369,7 +370,7 @@ def test_served_pictures_are_prepared_as_those_of_training_were(trained):
 def test_the_server_takes_files_of_any_size_and_answers_as_the_model_does(trained, served):
     pictures = [jpeg(picture("left", 5)), encode_png(picture("top", 6))]
     answer = ask(served["serving_default"], *pictures)
-    pixels = decode([lambda data=data: data for data in pictures], (16, 16, 3)).pixels
+    pixels = decode(pictures, (16, 16, 3)).pixels
     wanted = tf.nn.softmax(trained.model({"image": pixels}, training=False)).numpy()
     # A grey level more or less in a pixel of a hundred, which whitening makes larger.
     np.testing.assert_allclose(answer["probabilities"], wanted, atol=0.01)
