@@ -84,7 +84,7 @@ RECIPES: dict[str, Run] = dict(
             {"widths": (32, 48, 56), "stem_pool": 1},
             _fast(epochs=30, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
             JORDAN,
-            result="test accuracy, one seed: Fashion-MNIST, 18 epochs, 93.9 %; MNIST, 12 epochs, turned, zoomed, 99.68",
+            result="test accuracy: MNIST, turned and zoomed, 99.65 and 99.59 %; Fashion-MNIST, 18 epochs, one seed, 93.9",
         ),
         _recipe(
             "fast_colour",
@@ -92,6 +92,7 @@ RECIPES: dict[str, Run] = dict(
             {"widths": (32, 64, 128)},
             _fast(epochs=12, batch_size=128, ema=0.99, views="mirrored"),
             JORDAN,
+            result="CIFAR-10 as JPEG of quality 75, one seed: test accuracy 86.24 %",
         ),
         _recipe(
             "resnet20",
