@@ -1,4 +1,4 @@
-"""Economic series: which ones, how they are split in time, and what a file for a trained model must hold."""
+"""Economic series: which ones, and how they are split in time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from data.economics_cells import UnknownFrequency
 from data.economics_files import from_file
 from data.economics_options import EconomicsData
 from data.economics_panel import Panel, check_lengths, constant, owner
 from data.economics_sources import COMPETITIONS, named
 from data.economics_splits import boundaries, chosen, digest, divided
-from data.economics_vintages import as_of_date, check_as_of, check_not_before, vintage_of
-from data.economics_windows import Windows, fixed_rows
+from data.economics_vintages import as_of_date, check_as_of, vintage_of
+from data.economics_windows import Windows
 from data.errors import BadInput
-from data.given import options_of
-from data.splits import Rows, Splits
+from data.splits import Splits
 
 HORIZONS = {"yearly": 6, "quarterly": 8, "monthly": 18, "weekly": 13, "daily": 14, "hourly": 48, "other": 8}
 LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)  # of the quantiles that are forecast
@@ -189,42 +187,3 @@ def check_signs(panel: Panel, transform: str) -> None:
         if wrong.any():
             place = int(wrong.argmax())
             raise BadInput(what, wanted=wanted, got=panel.values[place], where=panel.place(*owner(panel, place)))
-
-
-def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
-    """The newest horizon of each series of a file, to judge a trained model on.
-
-    Raises:
-        BadInput: with series and date; another frequency than the model's.
-    """
-    panel, facts = known(path, metadata)
-    check_lengths(panel, facts["horizon"] + facts["shortest"], "a horizon, a season and one before")
-    last = panel.lengths - facts["horizon"]
-    return fixed_rows(panel, windows_of(panel, facts), last, last, 1)
-
-
-def windows_of(panel: Panel, facts: Mapping[str, Any]) -> Windows:
-    """What makes the windows of a model that is there already."""
-    return Windows(panel, facts["length"], facts["horizon"], calendar="season" in facts["covariates"])
-
-
-def known(path: str, metadata: Mapping[str, Any]) -> tuple[Panel, Mapping[str, Any]]:
-    """The series of a file for a model that is there already, and the facts of its data.
-
-    Raises:
-        BadInput: another frequency than the model's.
-    """
-    facts, asked = metadata["data"], options_of(EconomicsData, metadata).asked
-    check_not_before(path, facts)
-    learnt = facts["covariates"].get("static", {}).get("names", ())
-    try:
-        panel, _ = from_file(path, "", asked, learnt)
-    except UnknownFrequency:
-        panel, _ = from_file(path, facts["frequency"], asked, learnt)
-    if panel.frequency.name not in (facts["frequency"], "other"):
-        raise BadInput("series of another frequency", wanted=facts["frequency"], got=panel.frequency.name, where=path)
-    if "season" in facts["covariates"] and not panel.frequency.unit:
-        raise BadInput("no calendar", wanted="dates", got="numbers", where=path)
-    panel = panel if facts["transform"] == "file" else replace(panel, codes=None)
-    check_signs(panel, facts["transform"])
-    return panel, facts

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data.economics import known, windows_of
 from data.economics_covariates import further, missing
+from data.economics_known import known, windows_of
 from data.economics_panel import Panel, check_lengths
 from data.tables import Table
 

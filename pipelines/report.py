@@ -82,25 +82,12 @@ class Report:
 
     def result(self, task: Task, result: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """The table of scores, the verdict, and where everything lies."""
-        everyone = [result["scores"], *result["baselines"].values()]
-        shown = [
-            (split, measure)
-            for split in ("val", "test")
-            for measure in task.headline
-            if any(measure in scores[split] for scores in everyone)
-        ]
         spread, spreads = result["spread"].get("scores"), result["spread"].get("baselines", {})
         rows = {result["recipe"]: (result["scores"], None if "members" in result else spread)}
         if "members" in result:
             rows[f"its {len(result['runs'])} members"] = (result["members"], spread)
         rows |= {name: (scores, spreads.get(name)) for name, scores in result["baselines"].items()}
-        tables = [_table(rows, shown)]
-        whole = self.out.measure(tables[0], options=self.out.options.update(max_width=1_000)).maximum
-        if whole > self.out.width:
-            tables = [_table(rows, [s for s in shown if s[0] == split]) for split in ("val", "test")]
-        for table in tables:
-            self.out.print()
-            self.out.print(table)
+        self.scores(rows, task.headline)
         self.out.print()
         self._line("verdict", verdict(task, result))
         self._line("run", result["run_dir"])
@@ -109,12 +96,30 @@ class Report:
             self._line(head, text)
         self._line("serve", f"python -m pipelines.serve {result['run_dir']}")
 
+    def scores(self, rows: Mapping[str, tuple[Any, Any]], measures: Sequence[str]) -> None:
+        """A table of scores by split, and of their spread, by name; in two where one is too wide.
+
+        Args:
+            rows: name -> (split -> scores, the same of their spread or None); the first is ours.
+            measures: to be shown, of splits where anybody has them.
+        """
+        everyone = [scores for scores, _ in rows.values()]
+        splits = [split for split in ("val", "test") if split in everyone[0]]
+        shown = [(s, m) for s in splits for m in measures if any(m in scores[s] for scores in everyone)]
+        tables = [_table(rows, shown)]
+        whole = self.out.measure(tables[0], options=self.out.options.update(max_width=1_000)).maximum
+        if whole > self.out.width:
+            tables = [_table(rows, [pair for pair in shown if pair[0] == split]) for split in splits]
+        for table in tables:
+            self.out.print()
+            self.out.print(table)
+
     def _line(self, head: str, text: str) -> None:
         self.out.print(f"[bold]{head:<11}[/bold]{escape(text)}", soft_wrap=True)
 
 
 def _table(rows: Mapping[str, tuple[Any, Any]], shown: Sequence[tuple[str, str]]) -> Table:
-    """Scores and their spread by name, the first of whom is ours, in a column for each split and measure."""
+    """Scores and their spread by name, in a column for each split and measure."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for split, measure in shown:

@@ -66,15 +66,19 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
     """
     export = find(domain, model)
     rows = domain.rows(file, export.metadata) if file else test_rows(domain, export)
-    task = domain.task_for(run_of(export.metadata["run"], domain, str(export.folder)))
-    outputs = task.answers(Served(export)(task.raw(rows)), rows)
-    scores = task.evaluate(outputs, rows, export.metadata)
+    scores = judged(domain, export, rows)
     out = Report(json).out
     title = f"{export.name} version {export.version} on {file or 'its test rows'}: {rows.size:,} rows"
     out.print(title, markup=False, soft_wrap=True)  # a file's name may look like markup
     for name, value in scores.items():
         out.print(f"  {name:<20}{spoken(name, value):>8}")
-    return {**_head(domain, export), "rows": rows.size, "scores": {"test": scores}}
+    return {**head(domain, export), "rows": rows.size, "scores": {"test": scores}}
+
+
+def judged(domain: Domain, export: Export, rows: Rows) -> dict[str, float]:
+    """Scores of what the served function answers for rows."""
+    task = domain.task_for(run_of(export.metadata["run"], domain, str(export.folder)))
+    return task.evaluate(task.answers(Served(export)(task.raw(rows)), rows), rows, export.metadata)
 
 
 def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
                 writer.writerow([*table.header, *(f"predicted_{n}" if n in table.header else n for n in names)])
             writer.writerows([*row, *answer] for row, answer in zip(table.rows, cells, strict=True))
             count += len(table.rows)
-    return {**_head(domain, export), "rows": count, "out": out}
+    return {**head(domain, export), "rows": count, "out": out}
 
 
 def export(domain: Domain, model: str, out: str, *, json: bool) -> dict[str, Any]:
@@ -110,7 +114,7 @@ def export(domain: Domain, model: str, out: str, *, json: bool) -> dict[str, Any
     found = find(domain, model)
     target = copy(found.folder, Path(out) / found.name / found.version)
     Report(json).note(f"exported {found.name} version {found.version} to {target}")
-    return {**_head(domain, found), "export": str(target)}
+    return {**head(domain, found), "export": str(target)}
 
 
 def find(domain: Domain, model: str) -> Export:
@@ -146,7 +150,8 @@ def test_rows(domain: Domain, export: Export) -> Rows:
     return splits.test
 
 
-def _head(domain: Domain, export: Export) -> dict[str, Any]:
+def head(domain: Domain, export: Export) -> dict[str, Any]:
+    """What every answer of a verb begins with."""
     return {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data.economics import EconomicsData, folds, labelled_rows, load
+from data.economics import EconomicsData, folds, load
+from data.economics_known import labelled_rows
 from data.economics_requests import requests
 from data.errors import BadInput
 from data.splits import Splits
@@ -65,6 +66,10 @@ DOMAIN = Domain(
     fit=EconomicsFit,
     check=check,
     verbs={
+        "evaluate": Verb(
+            "evaluate [MODEL] [FILE] [--origins N --stride N] [--json]    beside the baselines, from rolling origins",
+            "pipelines.economics.backtest",
+        ),
         "explain": Verb(
             "explain [MODEL] FILE [--out FOLDER] [--json]    parts of each forecast (nbeats), importance of covariates",
             "pipelines.economics.explain",

@@ -45,14 +45,19 @@ def baselines(splits: Splits, seed: int) -> dict[str, dict[str, Scores]]:
         name -> split -> scores, of validation and test, of test with seconds; a window of training has too many
         neighbours to be worth it.
     """
-    found: dict[str, dict[str, Scores]] = {}
-    for split, rows in (("val", splits.val), ("test", splits.test)):
-        batch, told = rows.batch(np.arange(rows.size)), rivals(rows)
-        for name, rival in told.items():
-            scores = forecasting(rival.mean, batch, told["naive2"].mean)
-            found.setdefault(name, {})[split] = scores | ({"seconds": rival.seconds} if split == "test" else {})
+    val, test = scored(splits.val, "val"), scored(splits.test)
     # a method may be too slow for one split: it is shown where it is in both
-    return {name: scores for name, scores in found.items() if len(scores) == 2}
+    return {name: val[name] | test[name] for name in val if name in test}
+
+
+def scored(rows: Rows, split: str = "test") -> dict[str, dict[str, Scores]]:
+    """Scores of all methods for the rows of one split, by name and this split; on test with seconds."""
+    batch, told = rows.batch(np.arange(rows.size)), rivals(rows)
+    found = {}
+    for name, rival in told.items():
+        scores = forecasting(rival.mean, batch, told["naive2"].mean)
+        found[name] = {split: scores | ({"seconds": rival.seconds} if split == "test" else {})}
+    return found
 
 
 def rivals(rows: Rows) -> dict[str, Rival]:

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from data.economics import known
+from data.economics_known import known
 from data.economics_panel import Panel, check_lengths
 from data.economics_requests import check_ahead, inputs_at
 from data.errors import BadInput

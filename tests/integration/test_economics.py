@@ -15,7 +15,7 @@ from arch.account import account
 from data.economics import EconomicsData, load
 from data.errors import BadInput
 from pipelines import engine, verbs
-from pipelines.economics import DOMAIN, check, reconcile
+from pipelines.economics import DOMAIN, backtest, check, reconcile
 from pipelines.economics.baselines import baselines
 from pipelines.economics.equality import diebold_mariano
 from pipelines.economics.explain import taken_apart
@@ -221,6 +221,18 @@ def test_evaluate_judges_the_served_function_on_the_runs_test_rows(trained, pane
     for file in ("", panel):
         scores = verbs.evaluate(DOMAIN, str(trained.export), file, json=True)["scores"]["test"]
         assert scores["smape"] == pytest.approx(trained.result["scores"]["test"]["smape"], rel=1e-4)
+
+
+def test_evaluate_rolls_origins_beside_the_baselines_and_says_what_was_learnt_from(trained, panel, capfd):
+    told = backtest.main(DOMAIN, [str(trained.export), panel, "--origins", "3", "--stride", "2"], "evaluate")
+    assert told["rows"] == 7 * 3
+    assert told["scores"]["test"].keys() >= {"smape", "owa", "coverage_80", "dm_p"}
+    assert told["baselines"]["naive2"]["test"]["owa"] == 1
+    assert "14 of 21 forecasts begin before the test values of the run" in capfd.readouterr().out
+    with pytest.raises(BadInput, match=r"series s0, 1999Q1: series too short; wanted at least 38 values: 11 forecasts"):
+        backtest.main(DOMAIN, [str(trained.export), panel, "--origins", "11"], "evaluate")
+    with pytest.raises(BadInput, match="wanted FILE beside --origins"):
+        backtest.main(DOMAIN, [str(trained.export), "--origins", "2"], "evaluate")
 
 
 def test_series_of_another_frequency_are_refused(trained, tmp_path):
