@@ -84,7 +84,7 @@ RECIPES: dict[str, Run] = dict(
             {"widths": (32, 48, 56), "stem_pool": 1},
             _fast(epochs=30, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
             JORDAN,
-            result="test accuracy: MNIST, turned and zoomed, 99.65 and 99.59 %; Fashion-MNIST, 18 epochs, one seed, 93.9",
+            result="test accuracy: MNIST, turned and zoomed, 99.65 and 99.59 %; Fashion-MNIST, 18 epochs, 1 seed, 93.9",
         ),
         _recipe(
             "fast_colour",
