@@ -113,7 +113,7 @@ def listed_folder(folder: Path) -> Listed:
         listed.labels.extend([one.name] * len(own))
         listed.others.update(path.suffix.lower() or path.name for path in files if not _is_picture(path))
     beside = sum(_is_picture(path) and path.is_file() for path in folder.iterdir())
-    listed.others.update({"pictures outside the classes' folders": beside} if beside else {})
+    listed.others.update({"outside the classes' folders": beside} if beside else {})
     listed.places.extend(map(str, listed.paths))
     return listed
 

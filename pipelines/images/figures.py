@@ -15,6 +15,7 @@ from pipelines import plots
 from pipelines.task import Meta
 
 GRID = (4, 8)  # rows and columns of pictures
+CELL, WORDS = 1.6, 0.35  # inches of a picture with the words above it, and of these alone
 FILTERS = 96  # that are shown
 
 
@@ -81,9 +82,13 @@ def grid(
     """Pictures with what they are and, in colour where it is something else, what they are taken for and how surely."""
     which = which[: GRID[0] * GRID[1]]
     down, across = -(-len(which) // GRID[1]), GRID[1]
-    figure = Figure(figsize=(1.25 * across, 1.55 * down + 0.4), dpi=110, layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
+    width, height = 1.25 * across, CELL * down + 0.3
+    figure = Figure(figsize=(width, height), dpi=110)
+    figure.suptitle(title, fontsize=11, y=1 - 0.08 / height, va="top")
+    # Laid out by hand: finding a layout of so many panels takes seconds.
+    margins = {"left": 0.01, "right": 0.99, "bottom": 0.05 / height, "top": 1 - (0.3 + WORDS) / height}
+    places = {**margins, "wspace": 0.07, "hspace": WORDS / (CELL - WORDS)}
+    panels = figure.subplots(down, across, squeeze=False, gridspec_kw=places).ravel()
     for axes in panels:
         axes.set_axis_off()
     for axes, row in zip(panels, which, strict=False):

@@ -237,7 +237,7 @@ def test_files_that_are_not_looked_at_are_counted(folder):
     (folder / "loose.png").write_bytes(encode_png(noise()))
     (folder / "cat" / ".hidden.png").touch()
     others = load(ImagesData(path=str(folder)), 0).meta["others"]
-    assert others == {".heic": 1, ".tif": 1, "pictures outside the classes' folders": 1}
+    assert others == {".heic": 1, ".tif": 1, "outside the classes' folders": 1}
 
 
 def test_every_row_says_which_file_it_came_from_in_folds_too(folder):
