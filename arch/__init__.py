@@ -46,6 +46,7 @@ BUILDERS: dict[str, str] = {
     "conv_lstm": "arch.regulatory",  # motifs, then their order
     "gated_branches": "arch.regulatory",  # locality at growing distances, one reading of it gating another
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
+    "positional_cnn": "arch.positional",  # the same patterns everywhere, but what they say depends on the place
     "kmer_deep": "arch.kmer_deep",  # how often each short word occurs, beside motifs wherever they stand
     "nbeats": "arch.forecast.nbeats",  # a future is a sum of parts, each explaining what the others left of the past
     "nhits": "arch.forecast.nhits",  # the same, from slow parts to fast ones

@@ -25,14 +25,14 @@ from gue import interval, over  # noqa: E402
 from data.genomics import GenomicsData, load  # noqa: E402
 from pipelines.genomics import DOMAIN  # noqa: E402
 from pipelines.genomics.baselines import of_classes  # noqa: E402
-from pipelines.run import Fit, Model, Run  # noqa: E402
+from pipelines.run import FineTuning, Model, Run  # noqa: E402
 
 FOLDER = ROOT.parent / "shared" / "data" / "genomics" / "ctcf_pu1"
 MODEL = Model(
     "regulatory_cnn",
     {"widths": (64, 64), "kernel_size": (15, 7), "pool_size": (4, 4), "dense": (64,), "dropout": 0.4},
 )
-FIT = Fit(epochs=6, batch_size=128, learning_rate=2e-3, weight_decay=0.01)
+FIT = FineTuning(epochs=6, batch_size=128, learning_rate=2e-3, weight_decay=0.01)
 
 
 def run_of(folder: Path) -> Run:

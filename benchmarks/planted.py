@@ -24,11 +24,11 @@ from data.planted import Planted, plant
 from pipelines.genomics import DOMAIN, variants
 from pipelines.outcome import Session
 from pipelines.report import Report
-from pipelines.run import Fit, Model, Run
+from pipelines.run import FineTuning, Model, Run
 from pipelines.train import train
 
 MODEL = Model("cnn", {"widths": (32,), "kernel_size": (15,), "pool": "max", "pool_size": 1})
-FIT = Fit(epochs=20, batch_size=64, learning_rate=5e-3, weight_decay=1e-2)
+FIT = FineTuning(epochs=20, batch_size=64, learning_rate=5e-3, weight_decay=1e-2)
 
 
 def trained(made: Planted, seed: int) -> dict[str, Any]:

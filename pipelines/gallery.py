@@ -129,8 +129,9 @@ FAMILIES = (
     Family(
         "Wide and deep",
         "Position itself has a meaning, beside local patterns; or how often words occur has, wherever they stand.",
-        "y = W [positional words of x, cnn(x)], or W [counts of words of x, dense(counts, motifs of x)]",
-        ("wide_deep", "kmer_deep"),
+        "y = W [positional words of x, cnn(x)], or W [counts of words of x, dense(counts, motifs of x)], "
+        "or W [e, dense(e)], e = softplus(sum_p w[p] cnn(x)[p] over each window)",
+        ("wide_deep", "kmer_deep", "positional_cnn"),
     ),
     Family(
         "Graph convolutional",

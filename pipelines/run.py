@@ -80,6 +80,27 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class FineTuning(Fit):
+    """How a model is fitted that may start from another one.
+
+    Attributes:
+        start: run folder, export folder or models:/NAME@ALIAS whose layers' weights are taken over where they fit.
+        frozen: share of the layers, counted from the input on, that stay as they are; the head is none of them.
+        layer_decay: factor on the learning rate for each further layer below the head, above 0; 1 for one rate.
+    """
+
+    start: str = ""
+    frozen: float = 0.0
+    layer_decay: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work before anything is built."""
+        super().__post_init__()
+        _require(0 <= self.frozen <= 1, "fit.frozen", "0 to 1", self.frozen)
+        _require(0 < self.layer_decay <= 1, "fit.layer_decay", "above 0, at most 1", self.layer_decay)
+
+
+@dataclass(frozen=True)
 class Run:
     """One training run.
 

@@ -9,7 +9,7 @@ from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
 from pipelines.domain import Domain, Verb
 from pipelines.genomics.recipes import RECIPES
-from pipelines.run import Run
+from pipelines.run import FineTuning, Run
 
 
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
@@ -38,6 +38,7 @@ DOMAIN = Domain(
     task_module="pipelines.genomics.task",
     about=_about,
     facts=("length", "shortest", "target"),
+    fit=FineTuning,
     verbs={
         "explain": Verb(
             "explain [MODEL] [FILE] [--out FOLDER] [--json]    which bases decided, and the motifs they make",

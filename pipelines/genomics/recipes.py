@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from data.genomics import GenomicsData
-from pipelines.run import Fit, Model, Run
+from pipelines.run import FineTuning, Model, Run
 
 
 def _recipe(
-    name: str, builder: str, options: dict[str, Any], fit: Fit, source: str, result: str = "", **further: Any
+    name: str, builder: str, options: dict[str, Any], fit: FineTuning, source: str, result: str = "", **further: Any
 ) -> tuple[str, Run]:
     fields: dict[str, Any] = {"source": source, "result": result} | further
     return name, Run("genomics", name, GenomicsData(), Model(builder, options), fit, **fields)
@@ -21,7 +21,7 @@ RECIPES: dict[str, Run] = dict(
             "wide_deep",
             "wide_deep",
             {},
-            Fit(epochs=20, batch_size=64, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
+            FineTuning(epochs=20, batch_size=64, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
             "after Cheng et al. 2016, Wide & Deep Learning; here the wide path reads positional k-mers",
             "splice junctions, --folds 10: test accuracy 96.67 % (sd 1.23), positional regression 95.34 (1.40)",
         ),
@@ -29,7 +29,7 @@ RECIPES: dict[str, Run] = dict(
             "cnn",
             "cnn",
             {},
-            Fit(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
+            FineTuning(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
             "Zeng et al. 2016, Convolutional neural network architectures for predicting DNA-protein binding",
         ),
         _recipe(
@@ -39,35 +39,35 @@ RECIPES: dict[str, Run] = dict(
                 **{"widths": (300, 200, 200), "kernel_size": (19, 11, 7), "pool_size": (3, 4, 4)},
                 **{"dense": (1000, 1000), "dropout": 0.3},
             },
-            Fit(epochs=30, batch_size=128, learning_rate=1e-3, weight_decay=1e-2),
+            FineTuning(epochs=30, batch_size=128, learning_rate=1e-3, weight_decay=1e-2),
             "Kelley, Snoek and Rinn 2016, Basset: learning the regulatory code of the accessible genome",
         ),
         _recipe(
             "deepstarr",
             "regulatory_cnn",
             {},
-            Fit(epochs=30, batch_size=128, learning_rate=2e-3, optimizer="adam", patience=10),
+            FineTuning(epochs=30, batch_size=128, learning_rate=2e-3, optimizer="adam", patience=10),
             "de Almeida et al. 2022, DeepSTARR predicts enhancer activity from DNA sequence",
         ),
         _recipe(
             "danq",
             "conv_lstm",
             {},
-            Fit(epochs=20, batch_size=100, learning_rate=1e-3, clip_norm=1.0),
+            FineTuning(epochs=20, batch_size=100, learning_rate=1e-3, clip_norm=1.0),
             "Quang and Xie 2016, DanQ: a hybrid convolutional and recurrent deep neural network",
         ),
         _recipe(
             "gated_branches",
             "gated_branches",
             {},
-            Fit(epochs=30, batch_size=64, learning_rate=1e-3, weight_decay=1e-2),
+            FineTuning(epochs=30, batch_size=64, learning_rate=1e-3, weight_decay=1e-2),
             "after Bo et al. 2025, Revisiting convolution architecture in the realm of DNA foundation models",
         ),
         _recipe(
             "kmer_deep",
             "kmer_deep",
             {},
-            Fit(epochs=12, batch_size=128, learning_rate=1e-3, weight_decay=0.1, keep="last"),
+            FineTuning(epochs=12, batch_size=128, learning_rate=1e-3, weight_decay=0.1, keep="last"),
             "after Cheng et al. 2016 and Ghandi et al. 2014 (gkm-SVM): counts of words beside a convnet",
             "GUE tf_0, both strands, one seed: MCC x 100 on dev 60.6, k-mer regression 58.8, plain convnets 46 to 54",
         ),
@@ -75,42 +75,42 @@ RECIPES: dict[str, Run] = dict(
             "resnet",
             "resnet",
             {},
-            Fit(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
+            FineTuning(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
             "He et al. 2016 on one axis; residual convnets on DNA as in Jaganathan et al. 2019 (SpliceAI)",
         ),
         _recipe(
             "tcn",
             "tcn",
             {},
-            Fit(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
+            FineTuning(epochs=30, batch_size=64, learning_rate=2e-3, weight_decay=1e-2),
             "Bai et al. 2018, not causal: a sequence is known whole",
         ),
         _recipe(
             "lstm",
             "recurrent",
             {"cell": "lstm", "bidirectional": True},
-            Fit(epochs=30, batch_size=64, learning_rate=3e-3, clip_norm=1.0),
+            FineTuning(epochs=30, batch_size=64, learning_rate=3e-3, clip_norm=1.0),
             "Hochreiter and Schmidhuber 1997; both directions as in Graves and Schmidhuber 2005",
         ),
         _recipe(
             "gru",
             "recurrent",
             {"cell": "gru", "bidirectional": True},
-            Fit(epochs=30, batch_size=64, learning_rate=3e-3, clip_norm=1.0),
+            FineTuning(epochs=30, batch_size=64, learning_rate=3e-3, clip_norm=1.0),
             "Cho et al. 2014; both directions",
         ),
         _recipe(
             "transformer",
             "transformer_encoder",
             {},
-            Fit(epochs=40, batch_size=64, learning_rate=1e-3, weight_decay=1e-2, warmup=0.2),
+            FineTuning(epochs=40, batch_size=64, learning_rate=1e-3, weight_decay=1e-2, warmup=0.2),
             "Vaswani et al. 2017, pre-norm as in Xiong et al. 2020",
         ),
         _recipe(
             "ensemble",
             "wide_deep",
             {},
-            Fit(epochs=20, batch_size=64, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
+            FineTuning(epochs=20, batch_size=64, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
             "five wide and deep networks from different seeds, averaged: Lakshminarayanan et al. 2017",
             seeds=5,
             combine="mean",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -26,10 +26,11 @@ from pipelines.classify import (
     probabilities,
     squared_error,
 )
+from pipelines.finetuning import freeze, take_up
 from pipelines.genomics import baselines
 from pipelines.genomics.strata import accuracy_by_content
 from pipelines.measures import multi_label, regression
-from pipelines.run import Run
+from pipelines.run import FineTuning, Run
 from pipelines.served_graph import most_likely, numbered, refuse
 from pipelines.task import Meta, Serving, Task
 
@@ -43,7 +44,15 @@ def inputs(run: Run, meta: Meta) -> tuple[dict[str, keras.KerasTensor], keras.Ke
 def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
     """The builder, made blind to the strand where the data says that both strands carry the label."""
     build = arch.builder(run.model.builder)
-    return strand_invariant(build) if run.data.strands == "both" else build
+    if run.data.strands == "both":
+        build = strand_invariant(build)
+
+    def features(bases: keras.KerasTensor, **options: Any) -> keras.KerasTensor:
+        found = build(bases, **options)
+        freeze(bases, found, cast(FineTuning, run.fit).frozen)
+        return found
+
+    return features
 
 
 def head(features: keras.KerasTensor, meta: Meta) -> keras.KerasTensor:
@@ -148,6 +157,7 @@ TASK = Task(
         outputs={"label": "the most likely class", "probabilities": f"of each class, {EACH}"},
     ),
     raw=raw,
+    start=lambda model, run, rows: take_up(model, run),
     weights=equal_weights,
     measures=("accuracy",),
 )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from data.errors import BadInput
-from pipelines.run import Fit, Run
+from pipelines.run import FineTuning, Run
 
 
 @dataclass(frozen=True)
-class ImagesFit(Fit):
+class ImagesFit(FineTuning):
     """How a model of pictures is fitted. Mirroring is said of the data: `--data.mirror`.
 
     Attributes:
@@ -21,9 +21,6 @@ class ImagesFit(Fit):
         hole: share of the side that a square has whose pixels become the picture's mean; 0 for none.
         views: what is averaged to judge and to serve a picture: itself alone, its mirror image with it (where the data
             may be mirrored), or with these also both moved by a pixel to two corners.
-        start: run folder, export folder or models:/NAME@ALIAS whose layers' weights are taken over where they fit.
-        frozen: share of the layers, counted from the picture on, that stay as they are; the head is none of them.
-        layer_decay: factor on the learning rate for each further layer below the head, above 0; 1 for one rate.
     """
 
     shift: float = 0.0
@@ -31,18 +28,13 @@ class ImagesFit(Fit):
     zoom: float = 0.0
     hole: float = 0.0
     views: Literal["one", "mirrored", "moved"] = "one"
-    start: str = ""
-    frozen: float = 0.0
-    layer_decay: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work before anything is built."""
         super().__post_init__()
-        for name, most in {"shift": 1, "turn": 180, "zoom": 0.9, "hole": 1, "frozen": 1}.items():
+        for name, most in {"shift": 1, "turn": 180, "zoom": 0.9, "hole": 1}.items():
             if not 0 <= getattr(self, name) <= most:
                 raise BadInput(f"fit.{name} cannot work", wanted=f"0 to {most}", got=getattr(self, name))
-        if not 0 < self.layer_decay <= 1:
-            raise BadInput("fit.layer_decay cannot work", wanted="above 0, at most 1", got=self.layer_decay)
 
 
 def fit_of(run: Run) -> ImagesFit:

@@ -14,10 +14,10 @@ from arch.whitened import adapt_to
 from data.image_requests import sendable
 from data.splits import Rows
 from pipelines.classify import cross_entropy, equal_weights, evaluate, probabilities, validate
+from pipelines.finetuning import freeze, take_up
 from pipelines.images.augmentation import augmented
 from pipelines.images.baselines import baselines
 from pipelines.images.figures import figures, portraits
-from pipelines.images.finetuning import freeze, slow_down, start_from
 from pipelines.images.fit import fit_of
 from pipelines.images.serving import serving
 from pipelines.images.views import MeanOfViews, Views
@@ -64,8 +64,7 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
 
     def logits(pixels: Pixels, **options: Any) -> keras.KerasTensor:
         features = build(pixels.x, **options)
-        if fit_of(run).frozen:
-            freeze(pixels.x, features, fit_of(run).frozen)
+        freeze(pixels.x, features, fit_of(run).frozen)
         out = heads.multi_class(features, pixels.classes)
         return MeanOfViews(pixels.views, dtype="float32", name="mean_of_views")(out) if pixels.views > 1 else out
 
@@ -74,14 +73,10 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
 
 def start(model: keras.Model, run: Run, rows: Rows) -> None:
     """Whiten the first layer, of a model that has such a layer, by some training pictures; take over other weights."""
-    fit = fit_of(run)
     pixels = int(np.prod(rows["image"].shape[1:3]))
     some = np.random.default_rng(0).permutation(rows.size)[: max(1, EXAMPLES // pixels)]
     adapt_to(model, {"image": rows["image"][np.sort(some)]})
-    if fit.start:
-        start_from(model, fit.start)
-    if fit.layer_decay < 1:
-        slow_down(model, fit)
+    take_up(model, run)
 
 
 def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:

@@ -37,9 +37,9 @@ def few(splice, tmp_path_factory):
 def small_run(**data):
     """A run that takes a second: a small convnet, two epochs."""
     from data.genomics import GenomicsData
-    from pipelines.run import Fit, Model, Run
+    from pipelines.run import FineTuning, Model, Run
 
-    fit = Fit(epochs=2, batch_size=37, learning_rate=3e-3)
+    fit = FineTuning(epochs=2, batch_size=37, learning_rate=3e-3)
     return Run("genomics", "small", GenomicsData(**data), Model("cnn", {"widths": (8,), "kernel_size": (5,)}), fit)
 
 

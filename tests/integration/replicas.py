@@ -105,9 +105,9 @@ class Laboratory:
         self.splits = replace(whole, train=subset(whole.train, np.arange(0, 2404, 12)[:ROWS]))
 
     def run(self, model, fit, seed=3):
-        from pipelines.run import Fit, Model, Run
+        from pipelines.run import FineTuning, Model, Run
 
-        fit = Fit(**{"epochs": 3, "batch_size": 32, "keep": "last", **fit})
+        fit = FineTuning(**{"epochs": 3, "batch_size": 32, "keep": "last", **fit})
         return Run("genomics", "small", self.data, Model(*model), fit, seed=seed)
 
     def train(self, model, fit, *, seed=3, task=None, splits=None, checkpoints=None, callbacks=(), step_calls=False):

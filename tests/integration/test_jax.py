@@ -17,14 +17,14 @@ import numpy as np
 from data.folds import subset
 from pipelines import engine
 from pipelines.genomics import DOMAIN
-from pipelines.run import Fit, Model, Run
+from pipelines.run import FineTuning, Model, Run
 
 splits = DOMAIN.load(DOMAIN.data(), 0)
 splits = dataclasses.replace(splits, train=subset(splits.train, np.arange(193)))
 
 def losses(devices, options, **fit):
     run = Run("genomics", "x", DOMAIN.data(), Model("cnn", {"widths": (8,), **options}),
-              Fit(epochs=3, batch_size=32, devices=devices, keep="last", **fit), seed=3)
+              FineTuning(epochs=3, batch_size=32, devices=devices, keep="last", **fit), seed=3)
     prepared = engine.prepare(run, DOMAIN.task, splits)
     history = engine.fit(prepared, run, DOMAIN.task, splits).history
     return [h["loss"] for h in history], [np.asarray(w).tolist() for w in prepared.model.get_weights()]

@@ -15,9 +15,10 @@ from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
 from pipelines.export import export
 from pipelines.genomics.recipes import RECIPES
-from pipelines.run import Fit
+from pipelines.run import FineTuning
+from pipelines.trained import open_trained
 
-from .conftest import train_in_process, write_rows
+from .conftest import small_run, train_in_process, write_rows
 
 ALONE = [name for name, run in RECIPES.items() if not run.several]
 
@@ -64,7 +65,7 @@ class EnoughLearnt(keras.callbacks.Callback):
 @pytest.mark.parametrize("recipe", ["wide_deep", "cnn", "lstm", "transformer"])
 def test_64_examples_can_be_learnt_by_heart(recipe, splice, tmp_path):
     file = write_rows(tmp_path / "rows.csv", splice[7 : 7 + 40 * 80 : 40][:80])
-    fit = Fit(epochs=60, batch_size=16, learning_rate=3e-3, warmup=0.1, keep="last", clip_norm=1.0)
+    fit = FineTuning(epochs=60, batch_size=16, learning_rate=3e-3, warmup=0.1, keep="last", clip_norm=1.0)
     run = RECIPES[recipe].with_(data=GenomicsData(path=str(file)), fit=fit)
     splits = load(run.data, run.seed)
     assert splits.train.size == 64
@@ -72,3 +73,22 @@ def test_64_examples_can_be_learnt_by_heart(recipe, splice, tmp_path):
     fitted = engine.fit(engine.prepare(run, task, splits), run, task, splits, [EnoughLearnt()])
     scores = engine.evaluate(fitted.model, task, splits.train, splits.meta)
     assert scores["accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("strands", ["given", "both"])
+def test_a_network_of_one_task_starts_from_that_of_another_and_keeps_what_is_frozen(trained, few, strands):
+    run = small_run(path=str(few), strands=strands)  # of two strands the network lies inside another one
+    run = run.with_(fit=dataclasses.replace(run.fit, start=str(trained.export), frozen=0.5, epochs=1))
+    genomics = domain("genomics")
+    task, splits = genomics.task_for(run), load(run.data, run.seed)
+    theirs = {v.path: np.array(v) for v in open_trained(genomics, str(trained.export)).model.variables}
+    prepared = engine.prepare(run, task, splits)
+    ours = prepared.model.get_layer("strand_trunk") if strands == "both" else prepared.model
+
+    def moved():
+        return {v.path for v in ours.variables if v.path in theirs and np.any(np.array(v) != theirs[v.path])}
+
+    assert not moved()
+    engine.fit(prepared, run, task, splits)
+    assert "block0_conv1/kernel" not in moved()
+    assert {"block0_norm1/gamma", "block0_norm1/beta"} <= moved()

@@ -63,6 +63,19 @@ CASES: dict[str, Case] = {
         {"depth": 2, "width": 20, "heads": 5, "expansion": 2},
         ({"depth": 0}, {"width": 7, "heads": 3}, {"heads": 0}, {"expansion": 0}, {"dropout": -0.1}),
     ),
+    "positional_cnn": Case(
+        (11, 4),
+        {"width": 5, "kernel_size": 3, "blocks": 2, "window": 3, "reads": 2, "units": 7, "dropout": 0.2},
+        (
+            {"width": 0},
+            {"kernel_size": 0},
+            {"blocks": -1},
+            {"window": 0},
+            {"reads": 0},
+            {"units": 0},
+            {"dropout": 1.0},
+        ),
+    ),
     "kmer_deep": Case(
         (11, 4),
         {"kmers": (1, 2), "gaps": (3,), "widths": (5,), "kernel_size": 3, "units": 7, "dropout": 0.2},

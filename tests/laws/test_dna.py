@@ -20,6 +20,7 @@ SMALL = {
     "tcn": {"width": 8, "dilations": (1, 2)},
     "recurrent": {"units": (7,)},
     "transformer_encoder": {"depth": 1, "width": 8, "heads": 2},
+    "positional_cnn": {"width": 5, "kernel_size": 3, "reads": 2, "units": 3},
     "wide_deep": {"widths": (5,), "units": 3, "kernel_size": 3},
     "kmer_deep": {"kmers": (1, 2, 3), "widths": (5,), "units": 3, "kernel_size": 3},
 }

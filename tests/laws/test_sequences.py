@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from arch import builder
+from arch.positional import positional_cnn
 from arch.recurrent import recurrent
 from arch.sequences import SequenceMaxPool1D, SequencePool
 from arch.tcn import receptive_field, tcn
@@ -201,10 +202,35 @@ def test_the_wide_path_is_the_words_themselves_and_the_features_are_all_there() 
     assert features[:, 44:204].sum(-1).tolist() == [10, 10]
 
 
+def test_a_place_speaks_in_its_window_alone_and_means_another_thing_elsewhere() -> None:
+    model = model_of(positional_cnn, 11, 4, width=5, kernel_size=1, blocks=0, window=3, reads=2, units=1)
+    x = np.eye(4, dtype="float32")[np.zeros((3, 11), int)]
+    x[1, 4] = x[2, 7] = [0, 0, 0, 1]  # one letter at another place: within the second, and the third, window of four
+    evidence = model.predict(x, verbose=0)[:, :8].reshape(3, 4, 2)
+    assert evidence.min() > 0
+    changed = np.abs(evidence[1:] - evidence[0]).max(-1) > 1e-4
+    assert changed.tolist() == [[False, True, False, False], [False, False, True, False]]
+    moved = evidence[1:] - evidence[0]
+    assert np.abs(moved[0, 1] - moved[1, 2]).max() > 1e-4
+
+
+def test_what_is_masked_says_nothing() -> None:
+    inputs = keras.Input((11, 4))
+    options = {"width": 5, "kernel_size": 3, "blocks": 1, "window": 3, "reads": 2, "units": 3}
+    model = keras.Model(inputs, positional_cnn(keras.layers.Masking()(inputs), **options))
+    model.get_layer("stem").bias.assign(np.arange(5))  # which padding would otherwise read
+    x = noise(2, 11, 4)
+    x[:, 6:] = 0
+    features = model.predict(x, verbose=0)[:, 4:8]  # of the last two windows, which are all padding
+    bias = keras.ops.softplus(model.get_layer("windows").bias[2:])
+    np.testing.assert_allclose(features, np.tile(np.ravel(bias), (2, 1)), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("build", "length", "options", "message"),
     [
         (wide_deep, None, {}, "wide_deep: length must be fixed, got None"),
+        (positional_cnn, None, {}, "positional_cnn: length must be fixed, got None"),
         (wide_deep, 5, {"kmers": (2, 7)}, r"wide_deep: kmers must not exceed the length \(5\), got \(2, 7\)"),
         (tcn, 5, {"kernel_size": 4}, "tcn: kernel_size must be odd when not causal, got 4"),
         (tcn, 5, {"dilations": ()}, r"tcn: dilations must be positive, got \(\)"),
