@@ -12,6 +12,7 @@ import numpy as np
 
 from data import folds as folding
 from data.dna_files import Form, pieces
+from data.dna_negatives import made_anew
 from data.dna_sets import EMBEDDED, published
 from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
@@ -49,6 +50,9 @@ class GenomicsData:
         val_chromosomes: chromosomes held out to choose by, in place of a share; test_chromosomes beside them.
         test_chromosomes: chromosomes held out to judge on.
         shared_kmers: rows that share a k-mer of this length on either strand stay together, 1 to 31; 0 does not.
+        negatives: class that was made of the others by putting random bases in place of pieces; training makes most of
+            it anew in every epoch.
+        piece: bases of such a piece.
     """
 
     path: str = ""
@@ -69,6 +73,8 @@ class GenomicsData:
     val_chromosomes: tuple[str, ...] = ()
     test_chromosomes: tuple[str, ...] = ()
     shared_kmers: int = 0
+    negatives: str = ""
+    piece: int = 15
 
     @property
     def form(self) -> Form:
@@ -114,7 +120,7 @@ def load(options: GenomicsData, seed: int) -> Splits:
     _check_parts(parts, names, next(iter(files.values())).path)
     meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
     meta |= {"split_rule": rule, "duplicates": report}
-    return Splits(**parts, meta=meta | _facts_of_splits(parts, names))
+    return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives, options.piece)
 
 
 def _contents(files: Mapping[str, Labelled]) -> dict[str, np.ndarray]:
@@ -184,7 +190,7 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
 
 def _whole(splits: Splits) -> Rows:
     """All rows, without the repeats and contradictions that given files may still hold."""
-    rows = folding.join([part for _, part in splits.items()])
+    rows = folding.join([Rows({name: part[name] for name in ("sequence", "label")}) for _, part in splits.items()])
     labels = np.unique(rows["label"], axis=0, return_inverse=True)[1].reshape(-1)
     keep, _ = deduplicate({"all": content_ids([rows["sequence"]])[0]}, {"all": labels}, "remove")
     return folding.subset(rows, np.flatnonzero(keep["all"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data.dna_negatives import made_anew
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
 from pipelines.domain import Domain, Verb
@@ -13,7 +14,9 @@ from pipelines.run import FineTuning, Run
 
 
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
-    return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction, shared_kmers=run.data.shared_kmers)
+    data = run.data
+    for fold in folds(splits, k, seed=run.seed, val_fraction=data.val_fraction, shared_kmers=data.shared_kmers):
+        yield made_anew(fold, data.negatives, data.piece)
 
 
 def _about(meta: Mapping[str, Any]) -> list[str]:
