@@ -26,6 +26,13 @@ RECIPES: dict[str, Run] = dict(
             "splice junctions, --folds 10: test accuracy 96.67 % (sd 1.23), positional regression 95.34 (1.40)",
         ),
         _recipe(
+            "positional_cnn",
+            "positional_cnn",
+            {},
+            FineTuning(epochs=12, batch_size=256, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
+            "residual convolutions of He et al. 2016b, read out by weights of each place as in LeCun 1989",
+        ),
+        _recipe(
             "cnn",
             "cnn",
             {},
