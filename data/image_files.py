@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import BadInput
+from data.given import legible
 from data.image_decoding import Decoded, decode, refuse_broken
 from data.image_source import Part, Source
 from data.tables import Table, stream
@@ -70,7 +71,7 @@ def read_files(
 
 def broken(decoded: Decoded, paths: Sequence[Path]) -> list[str]:
     """`file: why` of each picture that cannot be read."""
-    return [f"{paths[one.row]}: {one.why}" for one in decoded.broken]
+    return [f"{legible(paths[one.row])}: {one.why}" for one in decoded.broken]
 
 
 def listed_parts(path: str, columns: tuple[str, str]) -> dict[str, Listed]:
@@ -110,7 +111,7 @@ def listed_folder(folder: Path) -> Listed:
             wanted = f"pictures ({' '.join(SUFFIXES)}), or no such folder"
             raise BadInput("an empty class", wanted=wanted, where=str(one))
         listed.paths.extend(own)
-        listed.labels.extend([one.name] * len(own))
+        listed.labels.extend([legible(one.name)] * len(own))
         listed.others.update(path.suffix.lower() or path.name for path in files if not _is_picture(path))
     beside = sum(_is_picture(path) and path.is_file() for path in folder.iterdir())
     listed.others.update({"outside the classes' folders": beside} if beside else {})

@@ -13,7 +13,7 @@ import numpy as np
 from data import folds as folding
 from data.duplicates import deduplicate
 from data.errors import BadInput
-from data.given import digest_of_file, given_parts
+from data.given import digest_of_file, given_parts, legible
 from data.image_arrays import is_idx, read_idx, read_npz
 from data.image_decoding import fitted
 from data.image_draws import Draws
@@ -138,7 +138,7 @@ def _read(options: ImagesData) -> Source:
     listed = {part: _listed(place, columns) for part, place in given.items()} or listed_parts(options.path, columns)
     files = given or {"all": options.path}
     name = Path(next(iter(files.values()))).resolve().name
-    about = {"name": name, "source": "the user's files", "licence": "not stated"}
+    about = {"name": legible(name), "source": "the user's files", "licence": "not stated"}
     return read_files(listed, about, options.size, options.corrupt, files)
 
 

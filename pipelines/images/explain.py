@@ -49,6 +49,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         wanted = "explain [MODEL] PICTURE_OR_FOLDER ..."
         raise BadInput("explain: no picture", wanted=wanted, got=" ".join(arguments) or "nothing")
     trained = open_trained(domain, model)
+    from pipelines import plots
     from pipelines.images.saliency import Salience
     from pipelines.report import Report
 
@@ -68,7 +69,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     for row, path in enumerate(paths):
         label, chance = classes[answers[row]], float(chances[row, answers[row]])
         place = Path(flags.out) / f"{row:03}_{path.stem}.png"
-        draw(pixels[row], None if maps is None else maps[row], parts[row], f"{label} {chance:.1%}", place)
+        draw(pixels[row], None if maps is None else maps[row], parts[row], f"{plots.shown(label)} {chance:.1%}", place)
         found.append({"path": str(path), "label": label, "probability": chance, "figure": str(place)})
         report.note(f"{path}: {label}, probability {chance:.3f}; drawn: {place}")
     head = {"schema": 1, "domain": domain.name, "model": trained.export.name, "version": trained.export.version}

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from data.errors import BadInput
+from data.given import legible
 from pipelines.runs import RunFolder, all_runs, mark_abandoned, write_json
 from pipelines.tracking import registry
 from pipelines.tracking.store import Unreachable, connect, experiment_id, failed, store_uri, without_secrets
@@ -109,7 +110,7 @@ class Mirror:
         from mlflow.entities import Param
 
         values = event["values"]
-        params = [Param(k, str(v)[:6000]) for k, v in values["params"].items()]
+        params = [Param(k, legible(v)[:6000]) for k, v in values["params"].items()]
         self.client.log_batch(self.run_id, params=params)
         facts = {k: v for k, v in values["facts"].items() if k != "born"}
         tags = {f"inductive.{k}": v for k, v in facts.items()}

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -29,6 +30,8 @@ from pipelines.run import Model, Run
 from pipelines.serve.model import load as load_served
 from pipelines.serve.wire import Refusal, read_question
 from pipelines.task import build
+
+from .conftest import python
 
 TASK = DOMAIN.task
 FIT = ImagesFit(epochs=6, batch_size=16, learning_rate=5e-3, optimizer="muon", keep="last", shift=0.1, views="moved")
@@ -139,6 +142,41 @@ def test_mistakes_are_drawn_in_as_many_rows_as_they_fill_and_listed_by_file(trai
     assert heights["mistakes"] < heights["examples"] / 2  # one row against three
     figures({"probabilities": right}, test, meta, tmp_path / "none")
     assert not (tmp_path / "none" / "mistakes.csv").exists()
+
+
+def test_names_that_are_no_utf_8_are_written_with_their_bytes_and_shown_with_backslashes(trained, tmp_path):
+    (tmp_path / "in").mkdir()
+    place = tmp_path / "in" / os.fsdecode(b"caf\xe9.png")
+    place.write_bytes(encode_png(picture("top", 1)))
+    verbs.predict(DOMAIN, str(trained.export), str(place.parent), str(tmp_path / "out.csv"))
+    assert os.fsencode(place) in (tmp_path / "out.csv").read_bytes()
+    test = trained.splits.test.take(np.arange(3))
+    test.kept["places"] = [str(place)] * 3
+    figures({"probabilities": np.eye(2)[1 - test["label"]]}, test, trained.splits.meta, tmp_path / "plots")
+    assert os.fsencode(place) in (tmp_path / "plots" / "mistakes.csv").read_bytes()
+    code = f"from pipelines.report import Report; Report().note({str(place)!r})"
+    assert python("-c", code).stdout.rstrip().endswith(r"caf\udce9.png")
+
+
+def test_a_figure_that_cannot_be_drawn_costs_neither_the_others_nor_the_export(trained, monkeypatch, caplog):
+    from pipelines import outcome
+    from pipelines.report import Report
+    from pipelines.runs import RunFolder
+
+    def fail(*arguments):
+        raise RuntimeError("no such glyph")
+
+    session = outcome.Session(replace(DOMAIN, task_name=lambda data: "BROKEN"), Report(json=True), "images")
+    monkeypatch.setattr("pipelines.images.task.BROKEN", replace(TASK, plots=fail), raising=False)
+    folder = RunFolder(Path(trained.result["run_dir"]))
+    fitted = engine.Fitted(trained.model, [{"loss": 1.0, "learning_rate": 0.1}], 0.0, 0.0)
+    done = outcome.Outcome(trained.run, trained.splits, folder, None, trained.result, fitted)
+    drawn, path = outcome._draw_and_export(session, done)
+    assert [figure.stem for figure in drawn] == ["learning_curves", "filters"]
+    assert (path / "saved_model.pb").exists()
+    told = "figures of the test rows are not drawn: RuntimeError: no such glyph"
+    assert folder.last("warning")["values"] == {"what": told}
+    assert told in caplog.text
 
 
 def test_fine_tuning_starts_from_another_run_keeps_what_is_frozen_and_slows_what_lies_below(trained):

@@ -3,6 +3,8 @@
 import gzip
 import io
 import itertools
+import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -207,6 +209,13 @@ def test_a_folder_beside_train_that_is_no_part_is_refused_not_passed_over(folder
         load(ImagesData(path=str(folder)), 0)
     (folder / "extra").rmdir()
     assert load(ImagesData(path=str(folder)), 0).meta["rows"]["test"] == 2
+
+
+def test_a_class_whose_name_is_no_utf_8_is_called_by_what_can_be_shown_and_sent(folder):
+    (folder / "cat").rename(folder / os.fsdecode(b"caf\xe9"))
+    splits = load(ImagesData(path=str(folder)), 0)
+    assert splits.meta["classes"] == [r"caf\xe9", "dog"]
+    json.dumps(splits.meta, ensure_ascii=False).encode()
 
 
 def test_a_class_may_be_called_train(folder):
