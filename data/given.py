@@ -40,7 +40,7 @@ def options_of(kind: type[Options], metadata: Mapping[str, Any]) -> Options:
 
 
 def legible(name: object) -> str:
-    """A file's name as text that can be shown and sent; bytes that are no UTF-8 as `\\xe9`, as Python writes them."""
+    r"""A file's name as text that can be shown and sent; bytes that are no UTF-8 as `\xe9`, as Python writes them."""
     return os.fsencode(str(name)).decode("utf-8", "backslashreplace")
 
 

@@ -108,6 +108,9 @@ def fit_and_judge(
     """Train, score every split beside the baselines, and record all of it."""
     task, report = session.domain.task_for(run), session.report
     once(folder, "data", {**splits.meta, "digest": digest(splits)})
+    if prepared.start:
+        report.start(prepared.start)
+        once(folder, "start_from", {"told": prepared.start})
     tracking.follow(mirror)
     with report.progress(task, run, splits) as progress:
         fitted = _fit(session, run, splits, prepared, folder, mirror, [progress, *_profile(session, folder)])

@@ -61,6 +61,10 @@ class Report:
         text = f"{run.recipe}: {counts.parameters:,} parameters, {millions:.2f} M multiply-adds a row"
         self._line("model", text)
 
+    def start(self, told: str) -> None:
+        """Which weights it begins with, where they are not its own."""
+        self._line("start", told)
+
     def member(self, number: int, total: int, run: Run, meta: Mapping[str, Any]) -> None:
         """Which of several runs begins."""
         kind = f"fold {number + 1}/{total}" if "fold" in meta else f"{number + 1}/{total} seed {run.seed}"

@@ -71,12 +71,12 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
     return logits
 
 
-def start(model: keras.Model, run: Run, rows: Rows) -> None:
+def start(model: keras.Model, run: Run, rows: Rows) -> str:
     """Whiten the first layer, of a model that has such a layer, by some training pictures; take over other weights."""
     pixels = int(np.prod(rows["image"].shape[1:3]))
     some = np.random.default_rng(0).permutation(rows.size)[: max(1, EXAMPLES // pixels)]
     adapt_to(model, {"image": rows["image"][np.sort(some)]})
-    take_up(model, run)
+    return take_up(model, run)
 
 
 def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:

@@ -1,6 +1,7 @@
 """Ensembles as runs: members on one split, one export that answers for all of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,21 @@ def test_a_process_that_only_loads_a_saved_ensemble_gets_its_layers():
     )
     done = python("-c", code)
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_a_saved_ensemble_is_opened_again_whatever_its_members_were_trained_with_and_started_from(few):
+    from pipelines.trained import open_trained
+
+    run = small_run(path=str(few))
+    run = run.with_(fit=replace(run.fit, epochs=1, optimizer="muon"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INDUCTIVE_RUNS", str(few.parent / "muon"))
+        result = train_in_process(run.with_(seeds=2, combine="mean"), seeds=2)
+        told = train_in_process(run.with_(fit=replace(run.fit, start=result["run_dir"])))
+    genomics = domain("genomics")
+    opened, splits = open_trained(genomics, result["run_dir"]).model, genomics.load(run.data, run.seed)
+    served = Served(find(genomics, result["run_dir"]))(genomics.task.raw(splits.test))["probabilities"]
+    named = genomics.task.named(engine.predict(opened, splits.test), splits.meta)
+    np.testing.assert_allclose(named["probabilities"], served, atol=1e-5)
+    start = next(e for e in events(told["run_dir"]) if e["event"] == "start_from")
+    assert start["values"]["told"] == f"3 of 3 layers from {result['run_dir']}"

@@ -184,6 +184,7 @@ def test_fine_tuning_starts_from_another_run_keeps_what_is_frozen_and_slows_what
     run = trained.run.with_(fit=replace(fit, epochs=1, batch_size=1000, learning_rate=1e-3, warmup=0.0, shift=0.0))
     few = replace(trained.splits, train=trained.splits.train.take(np.arange(40)))
     before = engine.prepare(run, TASK, few)
+    assert before.start == f"10 of 10 layers from {trained.export}"
     start = {v.path: np.array(v) for v in before.model.variables}
     for ours, theirs in zip(before.model.get_weights(), trained.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
