@@ -19,13 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import BadInput
-from data.image_fitting import GREY, fit, image_of
+from data.image_fitting import DEEP, GREY, fit, image_of
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MOST_PIXELS = 64_000_000  # a larger picture is taken for a bomb, and refused by its header alone
 LARGEST_AS_IS = 96  # side up to which pictures of one size are taken as they are
 USUAL_SIDE = 64
 ORIENTATION = 0x0112  # the EXIF tag
+PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24  # how a PNG begins, and which byte says how many bits a colour has
 
 Encoded = bytes | Path  # a picture's file, in memory or on the disk
 
@@ -169,6 +170,8 @@ def _header(picture: Encoded) -> tuple[int, int, bool] | str:
         return f"more than {MOST_PIXELS:,} pixels"
     except UnidentifiedImageError:
         return "not a picture (JPEG, PNG, BMP, GIF, WebP)"
+    except FileNotFoundError:
+        return "no such file, or a link that leads nowhere"
     except (OSError, ValueError, SyntaxError) as error:
         return _reason(error)
 
@@ -190,6 +193,8 @@ def _pixels(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     if getattr(image, "n_frames", 1) > 1:
         done.append("of several frames")
+    if image.mode not in DEEP and data.startswith(PNG) and data[PNG_DEPTH] == 16:
+        done.append("of 16 bits")  # which Pillow opens as 8, where there are colours
     turned = ImageOps.exif_transpose(image)
     if image.getexif().get(ORIENTATION, 1) != 1:
         done.append("turned")
