@@ -28,7 +28,7 @@ def _counted(number: int) -> str:
 def _about(meta: Mapping[str, Any]) -> list[str]:
     kind = "colour" if meta["channels"] == 3 else "grey"
     mirror = "mirror images keep their label" if meta["mirror"] else "never mirrored"
-    lines = [", ".join(meta["classes"])] if len(meta["classes"]) <= NAMED else []
+    lines = ["classes: " + ", ".join(meta["classes"])] if len(meta["classes"]) <= NAMED else []
     lines += [f"{meta['height']} x {meta['width']} pixels, {kind}, {mirror} (--data.mirror)"]
     for key, told in (("found", "converted"), ("others", "not looked at")):
         if found := meta[key]:

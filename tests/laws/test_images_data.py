@@ -322,7 +322,7 @@ def test_a_picture_under_two_labels_is_told_and_a_class_of_such_alone_names_the_
     (folder / "dog" / "00.png").write_bytes((folder / "cat" / "03.png").read_bytes())
     told = "\n".join(DOMAIN.about(load(ImagesData(path=str(folder)), 0).meta))
     assert "1 picture stands twice, 1 picture under two labels: 2 removed" in told
-    assert told.startswith("cat, dog\n")
+    assert told.startswith("classes: cat, dog\n")
     for path in (folder / "dog").iterdir():
         path.write_bytes((folder / "cat" / path.name).read_bytes())
     with pytest.raises(BadInput) as error:
