@@ -1,7 +1,7 @@
 """Encoded pictures to arrays of bytes: one way for all sources, what had to be converted counted, what is broken told.
 
-A picture is turned as its EXIF tag says, cropped around its centre to the wanted shape of a rectangle, and resized with
-antialiasing; of an animation the first frame is taken.
+A picture is turned as its EXIF tag says (a PNG is not, as it is not where models are served), cropped around its centre
+to the wanted shape of a rectangle, and resized with antialiasing; of an animation the first frame is taken.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.errors import BadInput
 from data.image_fitting import DEEP, GREY, fit, image_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MOST_PIXELS = 64_000_000  # a larger picture is taken for a bomb, and refused by its header alone
@@ -162,8 +166,7 @@ def _header(picture: Encoded) -> tuple[int, int, bool] | str:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 return f"more than {MOST_PIXELS:,} pixels"
-            # Asked for its orientation without this look before, a PNG would be read to its end.
-            if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
+            if _tag(image) >= 5:
                 width, height = height, width
             return height, width, image.mode not in GREY
     except Image.DecompressionBombError:
@@ -195,7 +198,12 @@ def _pixels(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[
         done.append("of several frames")
     if image.mode not in DEEP and data.startswith(PNG) and data[PNG_DEPTH] == 16:
         done.append("of 16 bits")  # which Pillow opens as 8, where there are colours
-    turned = ImageOps.exif_transpose(image)
-    if image.getexif().get(ORIENTATION, 1) != 1:
+    if _tag(image) != 1:
+        image = ImageOps.exif_transpose(image)
         done.append("turned")
-    return fit(turned, shape, done), done
+    return fit(image, shape, done), done
+
+
+def _tag(image: Image.Image) -> int:
+    """EXIF's orientation of a picture just opened; 1 where it stays as it is."""
+    return 1 if image.format == "PNG" or "exif" not in image.info else image.getexif().get(ORIENTATION, 1)

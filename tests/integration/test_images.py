@@ -263,6 +263,7 @@ def variants():
     for tag, own in exif.items():
         own[0x0112] = tag
     cmyk, palette, alpha, deep = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+    Image.fromarray(base).save(tagged := io.BytesIO(), "PNG", exif=exif[6])
     Image.fromarray(base).convert("CMYK").save(cmyk, "JPEG")
     Image.fromarray(base).convert("P").save(palette, "PNG")
     Image.fromarray(base).convert("RGBA").save(alpha, "PNG")
@@ -276,6 +277,7 @@ def variants():
         "alpha": alpha.getvalue(),
         "16 bits": deep.getvalue(),
         "small": encode_png(base[:7, :5]),
+        "PNG with a tag": tagged.getvalue(),
         **{f"turned {tag}": jpeg(base, exif=own.tobytes()) for tag, own in exif.items()},
         # EXIF of the other byte order, which Pillow does not write.
         "little endian": jpeg(base, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
@@ -319,10 +321,11 @@ def test_pixels_of_any_size_have_a_signature_of_their_own(trained, served):
         (b"", "row 2: not a JPEG or PNG picture"),
         (bomb(), "row 2: a picture of more than 64,000,000 pixels"),
         (jpeg_bomb(), "row 2: a picture of more than 64,000,000 pixels"),
-        (encode_png(picture("left", 0))[:60], "Invalid PNG data"),
-        (jpeg(picture("left", 0))[:200], "Invalid JPEG data"),
+        (encode_png(picture("left", 0))[:60], "row 2: a picture that cannot be decoded"),
+        (jpeg(picture("left", 0))[:200], "row 2: a picture that cannot be decoded"),
+        (jpeg(picture("left", 0))[:700], "row 2: a picture that cannot be decoded"),
     ],
-    ids=["text", "nothing", "bomb", "JPEG bomb", "truncated PNG", "truncated JPEG"],
+    ids=["text", "nothing", "bomb", "JPEG bomb", "truncated PNG", "truncated head", "truncated JPEG"],
 )
 def test_what_is_no_picture_or_a_bomb_is_refused_in_words(served, data, reason):
     with pytest.raises(Refusal, match=reason) as refusal:
