@@ -601,20 +601,32 @@ def test_a_set_of_other_rows_is_refused(monkeypatch, image, label, told):
         load(ImagesData(name="some"), 0)
 
 
-def test_what_a_set_says_while_it_is_fetched_stays_off_stdout_and_the_failure_names_a_way_out(monkeypatch, capsys):
+def test_what_a_set_says_while_it_is_fetched_stays_off_stdout_and_the_failure_names_a_way_out_and_leaves_nothing(
+    monkeypatch, capsys, tmp_path
+):
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
+
+    others = tmp_path / "tfds" / "downloads" / "fashion_mnist" / "whole.gz.tmp.of_another_process"
+    others.mkdir(parents=True)
 
     def fetched():
+        (others.parent / "set.gz.tmp.1").mkdir()
+        (others.parent / "set.gz.tmp.1" / "set.gz").write_text("half")
+        (tmp_path / "tfds" / "fashion_mnist").mkdir()
         print("Downloading ...")
         raise ConnectionError("no such host\nand so on")
 
     builder = SimpleNamespace(info=SimpleNamespace(features={"image": 0, "label": 0}), download_and_prepare=fetched)
+    builder.name, builder.data_dir_root = "fashion_mnist", tmp_path / "tfds"
     monkeypatch.setattr(tfds, "builder", lambda *arguments, **options: builder)
     monkeypatch.setattr("data.images.DEBIAN", "/nowhere")
     wanted = "a network, or Debian's package dataset-fashion-mnist, or --data.path, got no such host$"
     with pytest.raises(BadInput, match=f"fashion_mnist: the set cannot be had; wanted {wanted}"):
         load(ImagesData(name="fashion_mnist"), 0)
     assert capsys.readouterr() == ("", "Downloading ...\n")
+    assert list((tmp_path / "tfds").rglob("*")) == [others.parents[1], others.parent, others]
+    assert downloader.MAX_RETRIES < 10  # which take minutes
 
 
 def test_a_name_that_nobody_has_published_is_refused():
