@@ -24,6 +24,7 @@ from pipelines.images.views import MeanOfViews, Views
 from pipelines.run import Run
 from pipelines.task import Batch, Meta, Objective, Task
 
+SMALL = 32  # pixels of a side, below which strides and patches may be too much for a picture
 EXAMPLES = 400_000  # pixels of training pictures from which a whitening is computed
 
 
@@ -63,7 +64,11 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
     build = arch.builder(run.model.builder)
 
     def logits(pixels: Pixels, **options: Any) -> keras.KerasTensor:
-        features = build(pixels.x, **options)
+        try:
+            features = build(pixels.x, **options)
+        except ValueError as error:
+            small = min(pixels.x.shape[1:3]) < SMALL
+            raise ValueError(f"{error}{'; --data.size makes pictures larger' if small else ''}") from error
         freeze(pixels.x, features, fit_of(run).frozen)
         out = heads.multi_class(features, pixels.classes)
         return MeanOfViews(pixels.views, dtype="float32", name="mean_of_views")(out) if pixels.views > 1 else out
