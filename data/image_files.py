@@ -45,7 +45,8 @@ class Listed:
 
     def take(self, rows: Sequence[int]) -> Listed:
         """Some of the files."""
-        return Listed(*([own[row] for row in rows] for own in (self.paths, self.labels, self.places)))
+        paths, labels, places = [self.paths[row] for row in rows], self.labels, self.places
+        return Listed(paths, [labels[row] for row in rows], [places[row] for row in rows])
 
 
 def read_files(

@@ -102,7 +102,7 @@ class Mirror:
         """Metrics and tags in one transaction with the cursor."""
         from mlflow.entities import RunTag
 
-        marks = [RunTag(k, str(v)) for k, v in {**(tags or {}), CURSOR: number}.items()]
+        marks = [RunTag(k, legible(v)) for k, v in {**(tags or {}), CURSOR: number}.items()]
         self.client.log_batch(self.run_id, metrics=_points(event, metrics), tags=marks)
 
     def _on_start(self, event: dict[str, Any], number: int) -> None:
