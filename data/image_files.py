@@ -246,7 +246,9 @@ def _parts_among(folders: Sequence[Path], where: str) -> dict[str, Path]:
     judged = "val" if any(_part_of(one, "") == "test" for one in folders) else "test"
     parts: dict[str, Path] = {}
     for one in folders:
-        if (part := _part_of(one, judged)) and (other := parts.setdefault(part, one)) != one:
+        part = _part_of(one, judged)
+        other = parts.setdefault(part, one) if part else one
+        if other != one and all(map(_folders, (one, other))):  # else at least one of them is a class of that name
             got = f"{other.name}, {one.name}"
             raise BadInput(f"two folders for {part}", wanted=f"one, or {FLAGS}", got=got, where=where)
     return parts

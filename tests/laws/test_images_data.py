@@ -274,6 +274,8 @@ def test_folders_within_classes_are_no_parts_where_their_names_differ_or_there_i
 def test_a_class_may_be_called_train(folder):
     (folder / "cat").rename(folder / "train")
     assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["dog", "train"]
+    (folder / "dog").rename(folder / "training")
+    assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["train", "training"]
 
 
 def test_a_table_names_pictures_seen_from_its_own_folder(folder):
