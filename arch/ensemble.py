@@ -76,5 +76,7 @@ def ensemble(
         }
         require(same, "ensemble", f"inputs of all members must be those of {members[0].name}", member.name)
     inputs = {name: keras.Input(x.shape[1:], dtype=x.dtype, name=name) for name, x in first.items()}
-    answers = [member(inputs) for member in members]
+    # Layers alone, without the optimizers that members were trained with: whoever opens it could not know those.
+    plain = [keras.Model(member.input, member.output, name=member.name) for member in members]
+    answers = [member(inputs) for member in plain]
     return keras.Model(inputs, Mixture(shares, outputs, name="mixture")(answers), name="ensemble")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from hashlib import file_digest
 from typing import Any, TypeVar
@@ -36,6 +37,11 @@ def options_of(kind: type[Options], metadata: Mapping[str, Any]) -> Options:
     """The data options that an export was trained with; lists of its JSON become the tuples that they were."""
     stored = metadata["run"]["data"]
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+
+
+def legible(name: object) -> str:
+    r"""A file's name as text that can be shown and sent; bytes that are no UTF-8 as `\xe9`, as Python writes them."""
+    return os.fsencode(str(name)).decode("utf-8", "backslashreplace")
 
 
 def digest_of_file(path: str) -> str:

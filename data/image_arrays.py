@@ -6,6 +6,7 @@ import gzip
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -140,6 +141,8 @@ def _names(arrays: Mapping[str, np.ndarray], parts: Mapping[str, Part], path: st
     names = (
         arrays["classes"].astype(str).tolist() if "classes" in arrays else [str(i) for i in range(largest["train"] + 1)]
     )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise BadInput(f"two classes are named {twice[0]!r}", wanted="one", where=f"{path}: classes")
     for name, label in largest.items():
         if label >= len(names):
             raise BadInput(

@@ -1,7 +1,7 @@
 """Encoded pictures to arrays of bytes: one way for all sources, what had to be converted counted, what is broken told.
 
-A picture is turned as its EXIF tag says, cropped around its centre to the wanted shape of a rectangle, and resized with
-antialiasing; of an animation the first frame is taken.
+A picture is turned as its EXIF tag says (a PNG is not, as it is not where models are served), cropped around its centre
+to the wanted shape of a rectangle, and resized with antialiasing; of an animation the first frame is taken.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.errors import BadInput
-from data.image_fitting import GREY, fit, image_of
+from data.image_fitting import DEEP, GREY, fit, image_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MOST_PIXELS = 64_000_000  # a larger picture is taken for a bomb, and refused by its header alone
 LARGEST_AS_IS = 96  # side up to which pictures of one size are taken as they are
 USUAL_SIDE = 64
 ORIENTATION = 0x0112  # the EXIF tag
+PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24  # how a PNG begins, and which byte says how many bits a colour has
 
 Encoded = bytes | Path  # a picture's file, in memory or on the disk
 
@@ -161,14 +166,15 @@ def _header(picture: Encoded) -> tuple[int, int, bool] | str:
             width, height = image.size
             if width * height > MOST_PIXELS:
                 return f"more than {MOST_PIXELS:,} pixels"
-            # Asked for its orientation without this look before, a PNG would be read to its end.
-            if "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5:
+            if _tag(image) >= 5:
                 width, height = height, width
             return height, width, image.mode not in GREY
     except Image.DecompressionBombError:
         return f"more than {MOST_PIXELS:,} pixels"
     except UnidentifiedImageError:
         return "not a picture (JPEG, PNG, BMP, GIF, WebP)"
+    except FileNotFoundError:
+        return "no such file, or a link that leads nowhere"
     except (OSError, ValueError, SyntaxError) as error:
         return _reason(error)
 
@@ -190,7 +196,14 @@ def _pixels(data: bytes, shape: tuple[int, int, int]) -> tuple[np.ndarray, list[
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     if getattr(image, "n_frames", 1) > 1:
         done.append("of several frames")
-    turned = ImageOps.exif_transpose(image)
-    if image.getexif().get(ORIENTATION, 1) != 1:
+    if image.mode not in DEEP and data.startswith(PNG) and data[PNG_DEPTH] == 16:
+        done.append("of 16 bits")  # which Pillow opens as 8, where there are colours
+    if _tag(image) != 1:
+        image = ImageOps.exif_transpose(image)
         done.append("turned")
-    return fit(turned, shape, done), done
+    return fit(image, shape, done), done
+
+
+def _tag(image: Image.Image) -> int:
+    """EXIF's orientation of a picture just opened; 1 where it stays as it is."""
+    return 1 if image.format == "PNG" or "exif" not in image.info else image.getexif().get(ORIENTATION, 1)

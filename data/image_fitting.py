@@ -46,7 +46,7 @@ def converted(image: Image, channels: int, done: list[str]) -> Image:
 
     mode = image.mode
     if mode in DEEP:
-        done.append("16 bits")
+        done.append("of 16 bits")
         high = np.clip(np.asarray(image, np.float64), 0, 65535)
         image = pillow.fromarray((high // 256).astype(np.uint8))
     elif mode == "CMYK":

@@ -59,13 +59,19 @@ def ids_of(parts: Mapping[str, Part]) -> dict[str, np.ndarray]:
     return dict(zip(parts, np.split(numbers, ends), strict=True))
 
 
+def places_of(name: str, part: Part) -> Sequence[str]:
+    """Where each picture of a part comes from."""
+    return part.places or [f"{name}[{row}]" for row in range(len(part.labels))]
+
+
 def rows_of(parts: Mapping[str, Part], keep: Mapping[str, np.ndarray]) -> tuple[dict[str, Rows], list[str]]:
     """The rows that are kept of each part, `row` counting all that are kept, and where these come from."""
     found: dict[str, Rows] = {}
     places: list[str] = []
-    for name, (pixels, labels, own) in parts.items():
+    for name, part in parts.items():
+        own = places_of(name, part)
         rows = np.flatnonzero(keep[name])
         number = np.arange(len(places), len(places) + len(rows), dtype=np.int32)
-        found[name] = Rows({"image": pixels[rows], "label": labels[rows].astype(np.int32), "row": number})
-        places += [own[row] if own else f"{name}[{row}]" for row in rows.tolist()]
+        found[name] = Rows({"image": part.pixels[rows], "label": part.labels[rows].astype(np.int32), "row": number})
+        places += [own[row] for row in rows.tolist()]
     return found, places

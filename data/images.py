@@ -13,17 +13,18 @@ import numpy as np
 from data import folds as folding
 from data.duplicates import deduplicate
 from data.errors import BadInput
-from data.given import digest_of_file, given_parts
+from data.given import digest_of_file, given_parts, legible
 from data.image_arrays import is_idx, read_idx, read_npz
 from data.image_decoding import fitted
 from data.image_draws import Draws
 from data.image_files import Listed, listed_folder, listed_parts, listed_table, read_files
 from data.image_sets import digits, published
-from data.image_source import Part, Source, ids_of, rows_of
+from data.image_source import Part, Source, ids_of, places_of, rows_of
 from data.splits import Rows, Splits
 
 DEBIAN = "/usr/share/datasets/fashion-mnist"  # of the package dataset-fashion-mnist
 HANDED = ("digits", "mnist", "svhn", "omniglot")  # sets whose pictures mean something else in a mirror
+SHOWN = 8  # classes that an error lists
 EXAMPLES = 5_000  # pictures of which the mean and the deviation are taken
 
 
@@ -33,7 +34,8 @@ class ImagesData:
 
     Attributes:
         path: a folder for each class in a folder, with or without train, val and test above them; a CSV of paths and
-            labels; a .npz; or a folder with the four files of MNIST's form.
+            labels, with or without a column `split` of train, val, test or nothing; a .npz; or a folder with the four
+            files of MNIST's form.
         train: folder of classes, or CSV, to learn from, where the parts are given; what is not given is carved out.
         val: folder or CSV to choose by, beside `train`.
         test: folder or CSV to be judged on, beside `train`; never changed.
@@ -84,12 +86,13 @@ def load(options: ImagesData, seed: int) -> Splits:
     if options.size < 0:
         raise BadInput("data.size cannot work", wanted="0, or a side in pixels", got=options.size)
     source = _read(options)
-    _check_sizes(source)
-    labels = {name: part.labels for name, part in source.parts.items()}
-    keep, report = deduplicate(ids_of(source.parts), labels, options.duplicates)
-    parts, places = rows_of(source.parts, keep)
     where = options.path or options.train or source.about["name"]
-    _check_classes(parts["all"] if "all" in parts else parts["train"], source.classes, where)
+    _check_sizes(source, where)
+    _check_used(source, where)
+    labels = {name: part.labels for name, part in source.parts.items()}
+    keep, report = deduplicate(ids := ids_of(source.parts), labels, options.duplicates)
+    parts, places = rows_of(source.parts, keep)
+    _check_left(parts["all"] if "all" in parts else parts["train"], source, ids, where)
     parts, rule = _divide(parts, options, seed, source.about.get("part_rule", "files as given"))
     _check_parts(parts, source.classes, where)
     about = {key: value for key, value in source.about.items() if key != "part_rule"}
@@ -130,20 +133,21 @@ def _read(options: ImagesData) -> Source:
     given = given_parts(options, "pictures")
     if not given and not options.path:
         return _sized(_by_name(options.name or "digits", options.size), options.size)
-    if options.path.endswith(".npz"):
+    if options.path.lower().endswith(".npz"):
         return _sized(read_npz(options.path), options.size)
     if options.path and is_idx(options.path):
         return _sized(read_idx(options.path), options.size)
     columns = options.path_column, options.label_column
-    listed = {part: _listed(place, columns) for part, place in given.items()} or listed_parts(options.path, columns)
+    listed = {part: _listed(place, columns, part) for part, place in given.items()}
+    listed = listed or listed_parts(options.path, columns)
     files = given or {"all": options.path}
     name = Path(next(iter(files.values()))).resolve().name
-    about = {"name": name, "source": "the user's files", "licence": "not stated"}
+    about = {"name": legible(name), "source": "the user's files", "licence": "not stated"}
     return read_files(listed, about, options.size, options.corrupt, files)
 
 
-def _listed(place: str, columns: tuple[str, str]) -> Listed:
-    return listed_folder(Path(place)) if Path(place).is_dir() else listed_table(place, columns)
+def _listed(place: str, columns: tuple[str, str], part: str) -> Listed:
+    return listed_folder(Path(place)) if Path(place).is_dir() else listed_table(place, columns, part)
 
 
 def _by_name(name: str, side: int) -> Source:
@@ -163,10 +167,29 @@ def _sized(source: Source, side: int) -> Source:
     return replace(source, parts=parts)
 
 
-def _check_sizes(source: Source) -> None:
-    shapes = {part.pixels.shape[1:] for part in source.parts.values()}
-    if len(shapes) > 1:
-        raise BadInput("parts with pictures of different sizes", wanted="one size", got=sorted(shapes))
+def _check_sizes(source: Source, where: str) -> None:
+    shapes = {name: part.pixels.shape[1:] for name, part in source.parts.items()}
+    got = ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in shapes.items())
+    if len({shape[:2] for shape in shapes.values()}) > 1:
+        raise BadInput("parts with pictures of different sizes", wanted="one, or --data.size", got=got, where=where)
+    if len(set(shapes.values())) > 1:
+        raise BadInput("parts with grey and with coloured pictures", wanted="one kind", got=got, where=where)
+
+
+def _check_used(source: Source, where: str) -> None:
+    """Refuse one class alone, and a class without any picture, as where labels leave out a number."""
+    classes, learnt = source.classes, source.parts.get("all") or source.parts["train"]
+    if len(classes) < 2:
+        raise BadInput("one class only", wanted="at least two different labels", got=repr(classes[0]), where=where)
+    unused = [classes[i] for i in np.flatnonzero(np.bincount(learnt.labels, minlength=len(classes)) == 0)]
+    if unused:
+        more = f" and {len(unused) - SHOWN:,} more" if len(unused) > SHOWN else ""
+        raise BadInput(
+            f"class {unused[0]!r} has no picture to learn from",
+            wanted="labels that use every class, as numbers without a gap from 0 do",
+            got=f"none of {', '.join(unused[:SHOWN])}{more}",
+            where=where,
+        )
 
 
 def _may_be_mirrored(options: ImagesData, source: Source) -> bool:
@@ -190,13 +213,27 @@ def _divide(parts: dict[str, Rows], options: ImagesData, seed: int, given: str) 
     return {**parts, **found}, rule if "all" in parts else f"{given}; {rule}"
 
 
+def _check_left(rows: Rows, source: Source, ids: Mapping[str, np.ndarray], where: str) -> None:
+    """Refuse a class whose pictures all stand elsewhere too; where that is under another label, say which."""
+    lost = np.flatnonzero(np.bincount(rows["label"], minlength=len(source.classes)) == 0)
+    if not len(lost):
+        return
+    what, wanted = f"class {source.classes[lost[0]]!r} has no picture left to learn from", "pictures of its own"
+    numbers, labels = np.concatenate(list(ids.values())), np.concatenate([p.labels for p in source.parts.values()])
+    own = labels == lost[0]
+    if not len(others := np.flatnonzero(~own & np.isin(numbers, numbers[own]))):
+        raise BadInput(what, wanted=f"{wanted} that are not held out too", where=where)
+    places = [place for name, part in source.parts.items() for place in places_of(name, part)]
+    one, other = np.flatnonzero(own & (numbers == numbers[others[0]]))[0], others[0]
+    got = f"pictures that also stand under {source.classes[labels[other]]!r}, as {places[one]} and {places[other]}"
+    raise BadInput(what, wanted=wanted, got=legible(got), where=where)
+
+
 def _check_classes(rows: Rows, classes: list[str], where: str) -> None:
-    if len(classes) < 2:
-        raise BadInput("one class only", wanted="at least two different labels", got=repr(classes[0]), where=where)
     counts = np.bincount(rows["label"], minlength=len(classes))
     if not counts.all():
         what = f"class {classes[int(counts.argmin())]!r} has no picture left to learn from"
-        raise BadInput(what, wanted="pictures that are neither held out nor stand elsewhere too", where=where)
+        raise BadInput(what, wanted="pictures that are not held out, as by smaller fractions", where=where)
 
 
 def _check_parts(parts: Mapping[str, Rows], classes: list[str], where: str) -> None:

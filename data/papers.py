@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 
@@ -187,7 +187,7 @@ class _Papers:
         if "label" in table.header:
             self._names += table.cells("label")
         if "split" in table.header:
-            self.parts += _indices(table, "split", PARTS)
+            self.parts += map(PARTS.index, table.known("split", PARTS))
         if "year" in table.header:
             self.years += _years(table)
         self._pieces.append(self._features(table))
@@ -229,21 +229,6 @@ def _number(cell: str) -> float:
         return float(cell)
     except ValueError:
         return np.nan
-
-
-def _indices(table: Table, name: str, words: Iterable[str]) -> list[int]:
-    """The number of each cell's word.
-
-    Raises:
-        BadInput: for another word.
-    """
-    numbers = {word: number for number, word in enumerate(words)}
-    cells = table.cells(name)
-    for row, cell in enumerate(cells):
-        if cell not in numbers:
-            wanted = ", ".join(filter(None, numbers)) + " or nothing"
-            raise BadInput(f"unknown {name}", wanted=wanted, got=repr(cell), where=table.place(row, name))
-    return [numbers[cell] for cell in cells]
 
 
 def _years(table: Table) -> list[int]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from data.errors import BadInput
+
+RETRIES = 4  # within 3 seconds; each wait is twice the one before, so that ten of them take more than three minutes
 
 
 def opened(name: str, features: Sequence[str], known: str, instead: str = "--data.path") -> Any:
@@ -24,6 +28,7 @@ def opened(name: str, features: Sequence[str], known: str, instead: str = "--dat
         BadInput: no such set, one without these features, or it cannot be had.
     """
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
 
     try:  # array records are the form that can be read row by row
         builder = tfds.builder(name, try_gcs=False, file_format="array_record")
@@ -33,13 +38,35 @@ def opened(name: str, features: Sequence[str], known: str, instead: str = "--dat
         wanted = "features " + " and ".join(f"`{feature}`" for feature in features)
         raise BadInput("data: a set without what is to be learnt from here", wanted=wanted, got=name)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what is tried many times is told once, at the end
+    tfds.disable_progress_bar()  # half a dozen at once, each on a line of its own where stderr is no terminal
+    downloader.MAX_RETRIES = RETRIES
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # where what it is about to fetch stands in nobody's way
+        with (
+            _nothing_half_written(builder),
+            contextlib.redirect_stdout(sys.stderr),  # where what it is about to fetch stands in nobody's way
+        ):
             builder.download_and_prepare()
     except Exception as error:  # of the network, the disk, or a set that has to be downloaded by hand
         wanted = f"a network, or {instead}"
         raise BadInput("the set cannot be had", wanted=wanted, got=_first_line(error), where=name) from None
     return builder
+
+
+@contextlib.contextmanager
+def _nothing_half_written(builder: Any) -> Iterator[None]:
+    """Where the block fails, what it began to download is removed, and the folders that it made for nothing."""
+    root = Path(builder.data_dir_root)
+    downloads = root / "downloads" / builder.name
+    before = set(downloads.glob("*.tmp.*"))
+    try:
+        yield
+    except BaseException:
+        for begun in set(downloads.glob("*.tmp.*")) - before:
+            shutil.rmtree(begun, ignore_errors=True)
+        for folder in (downloads, root / "downloads" / "extracted", root / "downloads", root / builder.name, root):
+            with contextlib.suppress(OSError):  # of folders that hold something
+                folder.rmdir()
+        raise
 
 
 def rows_of(builder: Any, split: str) -> Any:

@@ -13,7 +13,7 @@ import gzip
 import itertools
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -61,6 +61,19 @@ class Table:
         cells = self.cells(name)
         if not all(cells):
             raise BadInput(f"empty {name}", wanted="a value in every row", where=self.place(cells.index(""), name))
+        return cells
+
+    def known(self, name: str, words: Collection[str]) -> list[str]:
+        """The cells of one column, each of which is one of these words or, where that is one of them, empty.
+
+        Raises:
+            BadInput: for another word.
+        """
+        cells = self.cells(name)
+        for row, cell in enumerate(cells):
+            if cell not in words:
+                wanted = ", ".join(filter(None, words)) + (" or nothing" if "" in words else "")
+                raise BadInput(f"unknown {name}", wanted=wanted, got=repr(cell), where=self.place(row, name))
         return cells
 
 

@@ -145,7 +145,11 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
             raise BadInput("a run of another domain", wanted=domain.name, got=recipe.domain, where=word)
     else:
         recipe = stored if stored and not word else domain.recipe(word)
-    parsed = parse(_train_flags(domain, recipe), flags, f"{program} {word or recipe.recipe}", _about(recipe))
+    try:
+        parsed = parse(_train_flags(domain, recipe), flags, f"{program} {word or recipe.recipe}", _about(recipe))
+    except Usage:
+        _refuse_recipe_behind(flags, domain)
+        raise
     run = recipe.with_(
         data=parsed.data,
         model=Model(recipe.model.builder, dataclasses.asdict(parsed.model)),
@@ -170,6 +174,14 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         raise BadInput("--name cannot name a folder", wanted="letters, digits, . _ and -", got=name)
     session = Session(domain, Report(parsed.json), name, parsed.checkpoint_minutes, parsed.profile)
     return train(session, run, folder)
+
+
+def _refuse_recipe_behind(flags: Sequence[str], domain: Domain) -> None:
+    """Say where a recipe stands that was named behind flags, of which it is no value."""
+    for before, word in itertools.pairwise(flags):
+        valued = before.startswith("--") and "=" not in before and before not in ("--json", "--profile")
+        if word in domain.recipes and not valued:
+            raise BadInput("a recipe behind flags", wanted=f"train {word} and flags after it", got=" ".join(flags))
 
 
 def _resumed(domain: Domain, flags: Sequence[str]) -> Run | None:

@@ -35,10 +35,11 @@ EPOCH_SECONDS = 1.0  # shorter epochs share a checkpoint: writing each safely wo
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model with its optimizer, not trained yet, and the devices that it lies on."""
+    """A model with its optimizer, not trained yet, the devices that it lies on, and what is told of its start."""
 
     model: keras.Model
     placement: Any
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,10 @@ def prepare(run: Run, task: Task, splits: Splits) -> Prepared:
     placement = backend().place(run.fit)
     with placement.scope():
         model = _compiled(run, task, splits)
-        task.start(model, run, splits.train)
+        start = task.start(model, run, splits.train)
     if set(model.input) <= set(splits.train):  # what a graph takes does not grow with the rows
         check_memory(model, run.fit, backend().room(placement))
-    return Prepared(model, placement)
+    return Prepared(model, placement, start)
 
 
 def restored(run: Run, task: Task, splits: Splits, checkpoints: Checkpoints, name: str = "") -> Fitted:

@@ -12,17 +12,20 @@ from pipelines.run import FineTuning, Run
 from pipelines.trained import open_trained
 
 
-def take_up(model: keras.Model, run: Run) -> None:
+def take_up(model: keras.Model, run: Run) -> str:
     """What the run's fit says of the weights that a model starts from, and of the rates at which its layers learn.
+
+    Returns:
+        What is told of it: how many layers were taken over, or nothing.
 
     Raises:
         BadInput: no such model, or none of its layers fits.
     """
     fit = cast(FineTuning, run.fit)
-    if fit.start:
-        start_from(model, fit.start, run.domain)
+    taken = start_from(model, fit.start, run.domain) if fit.start else 0
     if fit.layer_decay < 1:
         slow_down(model, fit.layer_decay)
+    return f"{taken} of {len(_weighted(model))} layers from {fit.start}" if taken else ""
 
 
 def freeze(inputs: keras.KerasTensor, features: keras.KerasTensor, share: float) -> None:
@@ -34,6 +37,8 @@ def freeze(inputs: keras.KerasTensor, features: keras.KerasTensor, share: float)
 
 def start_from(model: keras.Model, place: str, of: str) -> int:
     """Take over the weights of every layer that another run's model has under the same name and in the same shapes.
+
+    Of an ensemble, whose members have the same names, the first one's are taken.
 
     Args:
         model: just built.
@@ -47,7 +52,7 @@ def start_from(model: keras.Model, place: str, of: str) -> int:
         BadInput: no such model, or none of its layers fits.
     """
     try:
-        theirs = {layer.name: layer for layer in _weighted(open_trained(domain(of), place).model)}
+        theirs = {layer.name: layer for layer in reversed(_weighted(open_trained(domain(of), place).model))}
     except BadInput as error:
         raise BadInput(f"fit.start: {error.what}", wanted=error.wanted, got=error.got, where=error.where) from None
     fitting = [layer for layer in _weighted(model) if layer.name in theirs and _alike(layer, theirs[layer.name])]

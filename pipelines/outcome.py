@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -107,6 +108,9 @@ def fit_and_judge(
     """Train, score every split beside the baselines, and record all of it."""
     task, report = session.domain.task_for(run), session.report
     once(folder, "data", {**splits.meta, "digest": digest(splits)})
+    if prepared.start:
+        report.start(prepared.start)
+        once(folder, "start_from", {"told": prepared.start})
     tracking.follow(mirror)
     with report.progress(task, run, splits) as progress:
         fitted = _fit(session, run, splits, prepared, folder, mirror, [progress, *_profile(session, folder)])
@@ -210,17 +214,35 @@ def restored(session: Session, outcome: Outcome, name: str = "") -> engine.Fitte
     return fitted
 
 
+def _figures(session: Session, outcome: Outcome, folder: Path) -> list[Path]:
+    """Every figure that can be drawn; none of them is worth the export, so that one that cannot be is told alone."""
+    task, splits, fitted = session.domain.task_for(outcome.run), outcome.splits, outcome.fitted
+    assert fitted is not None
+    outputs = task.named(engine.predict(fitted.model, splits.test), splits.meta)
+    curves = folder / "learning_curves.png"
+    groups: dict[str, Callable[[], list[Path]]] = {
+        "learning curves": lambda: [plots.learning_curves(fitted.history, task.measure, curves)],
+        "figures of the test rows": lambda: task.plots(outputs, splits.test, splits.meta, folder),
+        "figures of the model": lambda: task.portraits(fitted.model, folder),
+    }
+    if not fitted.history:  # an ensemble has none of its own
+        del groups["learning curves"]
+    drawn: list[Path] = []
+    for name, draw in groups.items():
+        try:
+            drawn += draw()
+        except Exception as error:
+            told = f"{name} are not drawn: {type(error).__name__}: {error}"[:500]
+            outcome.folder.write("warning", {"what": told})
+            logging.getLogger(__name__).warning(told)
+    return drawn
+
+
 def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Path]:
     task, splits = session.domain.task_for(outcome.run), outcome.splits
     fitted, folder = outcome.fitted, outcome.folder.path
     assert fitted is not None
-    drawn = folder / "plots"
-    figures = []
-    if fitted.history:  # an ensemble has none of its own
-        figures.append(plots.learning_curves(fitted.history, task.measure, drawn / "learning_curves.png"))
-    outputs = task.named(engine.predict(fitted.model, splits.test), splits.meta)
-    figures += task.plots(outputs, splits.test, splits.meta, drawn)
-    figures += task.portraits(fitted.model, drawn)
+    figures = _figures(session, outcome, folder / "plots")
     told = {
         "domain": outcome.run.domain,
         "run": outcome.run.as_json(),

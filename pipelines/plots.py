@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipelines.measures import BINS, MEASURES, expected_calibration_error
 
 INK, PALE, ACCENT = "#22313f", "#d5dbe1", "#c8553d"
 COLOURS = ("#2a6f97", "#c8553d", "#588b4c", "#8a5a9e", "#c99a2e", "#4f8f8b", "#9c6644", "#6c757d")
+LETTERS = 24  # of a class' name; a longer one would leave no room for the figure
 ROC_CLASSES = 8  # more curves than this cannot be told apart
 
 
@@ -65,20 +67,21 @@ def roc_and_pr(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
     figure, (left, right) = panels(2)
     counts = np.bincount(labels, minlength=len(classes))
     for colour, index in zip(COLOURS, [i for i in np.argsort(-counts) if counts[i]][:ROC_CLASSES], strict=False):
-        truth, score = labels == index, probabilities[:, index]
+        truth, score, name = labels == index, probabilities[:, index], shown(classes[index])
         if truth.all():  # nothing to be told from
             continue
         fall_out, recall, _ = metrics.roc_curve(truth, score)
-        left.plot(fall_out, recall, color=colour, label=f"{classes[index]}  {metrics.auc(fall_out, recall):.3f}")
+        left.plot(fall_out, recall, color=colour, label=f"{metrics.auc(fall_out, recall):.3f}  {name}")
         precision, recall, _ = metrics.precision_recall_curve(truth, score)
         area = metrics.average_precision_score(truth, score)
-        right.step(recall, precision, where="post", color=colour, label=f"{classes[index]}  {area:.3f}")
+        right.step(recall, precision, where="post", color=colour, label=f"{area:.3f}  {name}")
     left.plot([0, 1], [0, 1], color=PALE, zorder=0)
     left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, one class against the rest")
     right.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
     if left.get_legend_handles_labels()[1]:
         for axes in (left, right):
-            axes.legend(frameon=False, title="class  area")
+            # The name last: matplotlib leaves out a label that begins with an underscore.
+            axes.legend(frameon=False, title="area  class")
     return saved(figure, path)
 
 
@@ -91,9 +94,11 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
     figure = Figure(figsize=(side + 1, side), dpi=110, layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if size > 4 else {}
-    axes.set_xticks(range(size), classes, fontsize=10 if size <= 24 else 6, **slanted)
-    axes.set_yticks(range(size), classes, fontsize=10 if size <= 24 else 6)
+    names = [shown(name) for name in classes]
+    crowded = size > 4 or max(map(len, names)) > 12
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    axes.set_xticks(range(size), names, fontsize=10 if size <= 24 else 6, **slanted)
+    axes.set_yticks(range(size), names, fontsize=10 if size <= 24 else 6)
     for row, column in np.argwhere(table) if size <= 24 else ():
         share = f"\n{shares[row, column]:.{1 if size <= 6 else 0}%}" if size <= 12 else ""
         text = f"{table[row, column]:,}{share}"
@@ -160,8 +165,17 @@ def panels(count: int) -> tuple[Figure, Sequence[Axes]]:
     return figure, axes
 
 
+def shown(name: str, letters: int = LETTERS) -> str:
+    """A name out of the data as text of a figure: its middle left out where it is long, a dollar no formula's."""
+    half = (letters - 1) // 2
+    short = name if len(name) <= letters else f"{name[: letters - 1 - half]}…{name[-half:]}"
+    return short.replace("$", r"\$")
+
+
 def saved(figure: Figure, path: Path) -> Path:
     """The figure as a file, its folder made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    with warnings.catch_warnings():  # a letter that the font lacks is drawn as a box, which says enough
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(path)
     return path

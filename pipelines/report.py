@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ class Report:
 
     def __init__(self, json: bool = False) -> None:
         stream = sys.stderr if json else sys.stdout
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # as stderr has it: a file's name may be no UTF-8
         self.out = Console(file=stream, highlight=False, width=None if stream.isatty() else 150)
         self.live = Console(stderr=True, highlight=False)
         self.further: dict[str, str] = {}  # lines below the results, by their heads
@@ -57,6 +60,10 @@ class Report:
         millions = counts.multiply_adds / 1e6
         text = f"{run.recipe}: {counts.parameters:,} parameters, {millions:.2f} M multiply-adds a row"
         self._line("model", text)
+
+    def start(self, told: str) -> None:
+        """Which weights it begins with, where they are not its own."""
+        self._line("start", told)
 
     def member(self, number: int, total: int, run: Run, meta: Mapping[str, Any]) -> None:
         """Which of several runs begins."""

@@ -76,7 +76,7 @@ class Task:
         answers: what the served function gave for `raw`, rows -> one entry a row, where it gives more, as of a graph.
         calibrate: trained model, run, splits -> nothing: sets weights that are not trained but found on validation.
         portraits: model, folder -> figures of the model itself, such as its first filters.
-        start: model just built, run, training rows -> nothing: sets weights that come from the data or another run.
+        start: model just built, run, training rows -> what is told: sets weights that data or another run give.
     """
 
     inputs: Callable[[Run, Meta], tuple[dict[str, keras.KerasTensor], keras.KerasTensor]]
@@ -98,7 +98,7 @@ class Task:
     answers: Callable[[dict[str, np.ndarray], Rows], dict[str, np.ndarray]] = lambda outputs, rows: outputs
     calibrate: Callable[[keras.Model, Run, Splits], None] = lambda model, run, splits: None
     portraits: Callable[[keras.Model, Path], list[Any]] = lambda model, folder: []
-    start: Callable[[keras.Model, Run, Rows], None] = lambda model, run, rows: None
+    start: Callable[[keras.Model, Run, Rows], str] = lambda model, run, rows: ""
 
 
 def build(task: Task, run: Run, meta: Meta, name: str = "") -> keras.Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from pipelines.run import run_of
 from pipelines.serve.folder import Export, ExportError, is_uri, open_export
 
 CHUNK = 4_096  # rows a call of the served function
+BYTES = "surrogateescape"  # a file's name that is no UTF-8 is written with the bytes that it has
 
 
 class Served:
@@ -183,6 +185,8 @@ def _cell(value: Any) -> Any:
 def whole_file(out: str) -> Iterator[TextIO]:
     """A file that appears only when all of it is written; stdout where there is no name."""
     if not out:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors=BYTES)
         yield sys.stdout
         sys.stdout.flush()  # here, where a reader who has gone is no fault
         return
@@ -190,7 +194,7 @@ def whole_file(out: str) -> Iterator[TextIO]:
     special = path.exists() and not path.is_file()  # a pipe or a device is written to, never put out of its place
     aside = path if special else path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with aside.open("w", newline="") as target:
+        with aside.open("w", newline="", errors=BYTES) as target:
             yield target
         if not special:
             os.replace(aside, path)

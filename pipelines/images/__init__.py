@@ -14,24 +14,34 @@ from pipelines.images.recipes import RECIPES
 from pipelines.run import Run
 
 SHOWN = 5  # broken files that are named
+NAMED = 12  # classes; more would fill the terminal
 
 
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
     return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction)
 
 
+def _counted(number: int) -> str:
+    return f"{number:,} picture{'' if number == 1 else 's'}"
+
+
 def _about(meta: Mapping[str, Any]) -> list[str]:
     kind = "colour" if meta["channels"] == 3 else "grey"
     mirror = "mirror images keep their label" if meta["mirror"] else "never mirrored"
-    lines = [f"{meta['height']} x {meta['width']} pixels, {kind}, {mirror} (--data.mirror)"]
+    lines = ["classes: " + ", ".join(meta["classes"])] if len(meta["classes"]) <= NAMED else []
+    lines += [f"{meta['height']} x {meta['width']} pixels, {kind}, {mirror} (--data.mirror)"]
     for key, told in (("found", "converted"), ("others", "not looked at")):
         if found := meta[key]:
             lines.append(f"{told}: " + ", ".join(f"{count:,} {what}" for what, count in found.items()))
     found = meta["duplicates"]
     repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
     shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
-    if repeats or shared:
-        lines.append(f"{repeats:,} pictures stand twice{shared}: {gone:,} removed")
+    clashes = found["contradictory"]["contents"]
+    if repeats or shared or clashes:
+        under = f", {_counted(clashes)} under two labels" if clashes else ""
+        lines.append(
+            f"{_counted(repeats)} {'stands' if repeats == 1 else 'stand'} twice{shared}{under}: {gone:,} removed"
+        )
     if corrupt := meta["corrupt"]:
         lines.append(f"left out, since they cannot be read: {len(corrupt):,}")
         lines += [f"  {line}" for line in corrupt[:SHOWN]]

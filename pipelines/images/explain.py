@@ -16,6 +16,7 @@ from pipelines.flags import parse, positional
 from pipelines.images.pictures import pictures
 from pipelines.trained import open_trained
 
+SMOOTH = 1 / 40  # of the side: the deviation over which contributions are summed to be seen
 MOST = 64  # pictures that are explained at once
 
 
@@ -49,6 +50,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         wanted = "explain [MODEL] PICTURE_OR_FOLDER ..."
         raise BadInput("explain: no picture", wanted=wanted, got=" ".join(arguments) or "nothing")
     trained = open_trained(domain, model)
+    from pipelines import plots
     from pipelines.images.saliency import Salience
     from pipelines.report import Report
 
@@ -68,7 +70,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     for row, path in enumerate(paths):
         label, chance = classes[answers[row]], float(chances[row, answers[row]])
         place = Path(flags.out) / f"{row:03}_{path.stem}.png"
-        draw(pixels[row], None if maps is None else maps[row], parts[row], f"{label} {chance:.1%}", place)
+        draw(pixels[row], None if maps is None else maps[row], parts[row], f"{plots.shown(label)} {chance:.1%}", place)
         found.append({"path": str(path), "label": label, "probability": chance, "figure": str(place)})
         report.note(f"{path}: {label}, probability {chance:.3f}; drawn: {place}")
     head = {"schema": 1, "domain": domain.name, "model": trained.export.name, "version": trained.export.version}
@@ -77,6 +79,8 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
 
 def draw(pixels: np.ndarray, cam: np.ndarray | None, parts: np.ndarray, title: str, path: Path) -> Path:
     """The picture, where its classes' features are, and which pixels speak for (blue) and against (red) the answer."""
+    from scipy.ndimage import gaussian_filter
+
     from pipelines import plots
 
     picture = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
@@ -89,9 +93,11 @@ def draw(pixels: np.ndarray, cam: np.ndarray | None, parts: np.ndarray, title: s
         box = (-0.5, pixels.shape[1] - 0.5, pixels.shape[0] - 0.5, -0.5)
         panels[1].imshow(cam, cmap="inferno", alpha=0.55, extent=box, interpolation="bilinear")
         panels[1].set_title("Grad-CAM")
+    # A pixel's own share jumps from one to the next: what can be seen is their sum over a neighbourhood.
+    parts = gaussian_filter(parts, SMOOTH * max(parts.shape))
     most = max(float(np.quantile(np.abs(parts), 0.995)), 1e-9)
     panels[-1].imshow(grey, cmap="gray", vmin=0, vmax=255, alpha=0.35)
-    panels[-1].imshow(parts, cmap="RdBu", vmin=-most, vmax=most, alpha=0.8)
+    panels[-1].imshow(parts, cmap="RdBu", vmin=-most, vmax=most, alpha=0.8, interpolation="bilinear")
     panels[-1].set_title("Integrated gradients: blue for it, red against")
     for axes in panels:
         axes.set_axis_off()

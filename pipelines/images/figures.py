@@ -17,6 +17,7 @@ from pipelines.task import Meta
 GRID = (4, 8)  # rows and columns of pictures
 CELL, WORDS = 1.6, 0.35  # inches of a picture with the words above it, and of these alone
 FILTERS = 96  # that are shown
+NAME = 12  # letters of a class above a picture
 
 
 def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
@@ -47,7 +48,7 @@ def table(
     """Pictures that were mistaken as lines: which file, taken for what, and whether its label may be what is wrong."""
     places = rows.kept.get("places") or range(rows.size)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["picture", "label", "taken_for", "probability", "probability_of_label", "label_may_be_wrong"])
         for row in which.tolist():
@@ -94,8 +95,8 @@ def grid(
     for axes, row in zip(panels, which, strict=False):
         picture, label, guess = rows["image"][row], rows["label"][row], int(probabilities[row].argmax())
         axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
-        other = "" if guess == label else f"→ {_short(classes[guess])} "
-        told = f"{_short(classes[label])}\n{other}{probabilities[row, guess]:.0%}"
+        other = "" if guess == label else f"→ {plots.shown(classes[guess], NAME)} "
+        told = f"{plots.shown(classes[label], NAME)}\n{other}{probabilities[row, guess]:.0%}"
         axes.set_title(told, fontsize=7, color=plots.ACCENT if other else plots.INK, pad=2)
     return plots.saved(figure, path)
 
@@ -123,7 +124,3 @@ def filters(kernel: np.ndarray, path: Path) -> Path:
             shown = 0.5 + 0.5 * one / max(float(np.abs(one).max()), 1e-12)
             axes.imshow(shown[..., 0] if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1)
     return plots.saved(figure, path)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 12 else name[:11] + "."

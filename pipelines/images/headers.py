@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -12,15 +13,21 @@ HEAD = 65_536  # bytes of a JPEG in which its EXIF segment lies, if it has one
 EXIF, LITTLE, BIG = b"Exif\0\0", b"\x12\x01\x03\x00\x01\x00\x00\x00", b"\x01\x12\x00\x03\x00\x00\x00\x01"
 
 
+def attempted(function: Callable[[Any], Any], data: Any, instead: Any) -> Any:
+    """What a function gives, or something else of its kind where it fails: alone a data set can go on then."""
+    tried = tf.data.Dataset.from_tensors(data).map(function).ignore_errors(log_warning=False)
+    return tried.concatenate(tf.data.Dataset.from_tensors(instead)).take(1).get_single_element()
+
+
 def size_of(data: Any, png: Any) -> Any:
     """Pixels of a PNG or a JPEG, int64: of a PNG, whose header has a fixed place, or of a JPEG by its frame's header.
 
     Args:
-        data: the bytes, a scalar string.
+        data: the bytes, a scalar string, of a PNG those of its header at least.
         png: whether it is a PNG.
 
-    Raises:
-        tf.errors.InvalidArgumentError: the bytes end before, when run.
+    Returns:
+        Their number, below 0 where the bytes of a JPEG end before they say it.
     """
 
     def of_png() -> Any:
@@ -28,7 +35,10 @@ def size_of(data: Any, png: Any) -> Any:
         sides = tf.cast(tf.reshape(sides, [2, 4]), tf.int64) * tf.constant([1 << 24, 1 << 16, 1 << 8, 1], tf.int64)
         return tf.reduce_prod(tf.reduce_sum(sides, 1))
 
-    return tf.cond(png, of_png, lambda: tf.reduce_prod(tf.io.extract_jpeg_shape(data, tf.int64)[:2]))
+    def of_jpeg(data: Any) -> Any:
+        return tf.reduce_prod(tf.io.extract_jpeg_shape(data, tf.int64)[:2])
+
+    return tf.cond(png, of_png, lambda: attempted(of_jpeg, data, tf.constant(-1, tf.int64)))
 
 
 def orientation(data: Any) -> Any:

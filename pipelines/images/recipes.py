@@ -66,6 +66,9 @@ def _adam(**changes: Any) -> ImagesFit:
     return ImagesFit(**(usual | changes))
 
 
+# Batches: of a few hundred pictures an epoch is a few steps, in which normalization's own averages, of the weights that
+# are trained, never meet the averaged weights that are judged. On digits' validation 8 are no better than 4.
+FEW = 4
 RESNET18 = {"blocks": (2, 2, 2, 2), "width": 64}
 
 RECIPES: dict[str, Run] = dict(
@@ -74,9 +77,9 @@ RECIPES: dict[str, Run] = dict(
             "fast",
             "whitened_cnn",
             {},
-            _fast(),
+            _fast(recalibrate=FEW),
             JORDAN,
-            result="digits, seeds 0 to 3: test accuracy 98.72 % (sd 0.28), support-vector machine 96.35",
+            result="digits, seeds 0 to 3: test accuracy 98.64 % (sd 0.48), support-vector machine 96.35",
         ),
         _recipe(
             "fast_grey",
@@ -186,7 +189,7 @@ RECIPES: dict[str, Run] = dict(
             "ensemble",
             "whitened_cnn",
             {},
-            _fast(),
+            _fast(recalibrate=FEW),
             f"five of the fast recipe from different seeds, averaged as Lakshminarayanan et al. 2017 have it; {JORDAN}",
             seeds=5,
             combine="mean",

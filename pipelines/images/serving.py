@@ -1,7 +1,8 @@
 """The served functions: encoded pictures of any size, or their pixels, to the most likely class and all probabilities.
 
-What `data.image_decoding` does outside the graph is done here in it: turned as EXIF says, cropped around the centre,
-resized with antialiasing. How large a picture is, is read from its first bytes: a bomb is refused before it is decoded.
+What `data.image_decoding` does outside the graph is done here in it: a JPEG turned as its EXIF tag says, cropped around
+the centre, resized with antialiasing. How large a picture is, is read from its first bytes: a bomb is refused before it
+is decoded.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import tensorflow as tf
 
 from data.image_decoding import MOST_PIXELS
 from data.splits import Rows
-from pipelines.images.headers import PNG_HEAD, orientation, size_of
+from pipelines.images.headers import PNG_HEAD, attempted, orientation, size_of
 from pipelines.served_graph import class_outputs, most_likely, numbered, refuse
 from pipelines.task import Meta, Serving
+
+BROKEN = ": a picture that cannot be decoded"
 
 
 def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
@@ -35,7 +38,9 @@ def serving(model: keras.Model, meta: Meta, rows: Rows) -> Serving:
     def of_pixels(image: Any) -> dict[str, Any]:
         return answer(_fitted(image, shape))
 
-    doc = 'JPEG or PNG files of any size, as {"b64": ...}; turned as their EXIF tag says, cropped around the centre'
+    doc = (
+        'JPEG or PNG files of any size, as {"b64": ...}; JPEGs turned as their EXIF tag says; cropped around the centre'
+    )
     pixels = {"dtype": "uint8", "shape": [None, None, None, shape[2]], "doc": "pixels of pictures that have one size"}
     others = {"pixels": Serving(of_pixels, {"image": pixels}, class_outputs(meta))}
     return Serving(
@@ -54,17 +59,27 @@ def _decoded(data: Any, row: Any, shape: tuple[int, int, int]) -> Any:
     with tf.control_dependencies([refuse(png | jpeg, lambda _: [numbered("row", row), ": not a JPEG or PNG picture"])]):
         pixels = size_of(data, png)
     what = f": a picture of more than {MOST_PIXELS:,} pixels, or of none"
-    with tf.control_dependencies(
-        [refuse((pixels > 0) & (pixels <= MOST_PIXELS), lambda _: [numbered("row", row), what])]
-    ):
+    with tf.control_dependencies([refuse(pixels >= 0, lambda _: [numbered("row", row), BROKEN])]):
+        right = (pixels > 0) & (pixels <= MOST_PIXELS)
+    with tf.control_dependencies([refuse(right, lambda _: [numbered("row", row), what])]):
         data = tf.identity(data)
-    image = tf.cond(
-        png,
-        lambda: tf.io.decode_png(data, channels=shape[2]),
-        lambda: tf.io.decode_jpeg(data, channels=shape[2], dct_method="INTEGER_ACCURATE"),
-    )
+    image = tf.cond(png, lambda: _png(data, shape[2]), lambda: _jpeg(data, shape[2]))
+    with tf.control_dependencies([refuse(tf.size(image) > 0, lambda _: [numbered("row", row), BROKEN])]):
+        image = tf.identity(image)
     upright = tf.cond(png, lambda: image, lambda: _upright(image, orientation(data)))
     return _fitted(upright[None], shape)[0]
+
+
+def _png(data: Any, channels: int) -> Any:
+    nothing = tf.zeros([0, 0, channels], tf.uint8)
+    return attempted(lambda data: tf.io.decode_png(data, channels=channels), data, nothing)
+
+
+def _jpeg(data: Any, channels: int) -> Any:
+    nothing = tf.zeros([0, 0, channels], tf.uint8)
+    return attempted(
+        lambda data: tf.io.decode_jpeg(data, channels=channels, dct_method="INTEGER_ACCURATE"), data, nothing
+    )
 
 
 def _upright(image: Any, tag: Any) -> Any:

@@ -24,6 +24,7 @@ from pipelines.images.views import MeanOfViews, Views
 from pipelines.run import Run
 from pipelines.task import Batch, Meta, Objective, Task
 
+SMALL = 32  # pixels of a side, below which strides and patches may be too much for a picture
 EXAMPLES = 400_000  # pixels of training pictures from which a whitening is computed
 
 
@@ -63,7 +64,11 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
     build = arch.builder(run.model.builder)
 
     def logits(pixels: Pixels, **options: Any) -> keras.KerasTensor:
-        features = build(pixels.x, **options)
+        try:
+            features = build(pixels.x, **options)
+        except ValueError as error:
+            small = min(pixels.x.shape[1:3]) < SMALL
+            raise ValueError(f"{error}{'; --data.size makes pictures larger' if small else ''}") from error
         freeze(pixels.x, features, fit_of(run).frozen)
         out = heads.multi_class(features, pixels.classes)
         return MeanOfViews(pixels.views, dtype="float32", name="mean_of_views")(out) if pixels.views > 1 else out
@@ -71,12 +76,12 @@ def trunk(run: Run) -> Callable[..., keras.KerasTensor]:
     return logits
 
 
-def start(model: keras.Model, run: Run, rows: Rows) -> None:
+def start(model: keras.Model, run: Run, rows: Rows) -> str:
     """Whiten the first layer, of a model that has such a layer, by some training pictures; take over other weights."""
     pixels = int(np.prod(rows["image"].shape[1:3]))
     some = np.random.default_rng(0).permutation(rows.size)[: max(1, EXAMPLES // pixels)]
     adapt_to(model, {"image": rows["image"][np.sort(some)]})
-    take_up(model, run)
+    return take_up(model, run)
 
 
 def objective(model: keras.Model, batch: Batch, run: Run, training: bool) -> Objective:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from data.errors import BadInput
+from data.given import legible
 from pipelines.runs import RunFolder, all_runs, mark_abandoned, write_json
 from pipelines.tracking import registry
 from pipelines.tracking.store import Unreachable, connect, experiment_id, failed, store_uri, without_secrets
@@ -101,7 +102,7 @@ class Mirror:
         """Metrics and tags in one transaction with the cursor."""
         from mlflow.entities import RunTag
 
-        marks = [RunTag(k, str(v)) for k, v in {**(tags or {}), CURSOR: number}.items()]
+        marks = [RunTag(k, legible(v)) for k, v in {**(tags or {}), CURSOR: number}.items()]
         self.client.log_batch(self.run_id, metrics=_points(event, metrics), tags=marks)
 
     def _on_start(self, event: dict[str, Any], number: int) -> None:
@@ -109,7 +110,7 @@ class Mirror:
         from mlflow.entities import Param
 
         values = event["values"]
-        params = [Param(k, str(v)[:6000]) for k, v in values["params"].items()]
+        params = [Param(k, legible(v)[:6000]) for k, v in values["params"].items()]
         self.client.log_batch(self.run_id, params=params)
         facts = {k: v for k, v in values["facts"].items() if k != "born"}
         tags = {f"inductive.{k}": v for k, v in facts.items()}

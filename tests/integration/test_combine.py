@@ -1,6 +1,7 @@
 """Ensembles as runs: members on one split, one export that answers for all of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from .conftest import events, python, small_run, train_in_process
 def both(few, tmp_path_factory):
     """A convnet and a perceptron, two seeds each, as one model."""
     run = small_run(path=str(few)).with_(others=(Model("mlp", {"widths": (7,)}),), combine="mean")
+    run = run.with_(fit=replace(run.fit, optimizer="muon"))  # of our own, which who opens the ensemble may not know
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INDUCTIVE_RUNS", str(tmp_path_factory.mktemp("ensemble")))
         result = train_in_process(run, seeds=2)
@@ -99,3 +101,17 @@ def test_a_process_that_only_loads_a_saved_ensemble_gets_its_layers():
     )
     done = python("-c", code)
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_a_saved_ensemble_is_opened_again_and_another_run_started_from_its_first_member(both, own_runs):
+    from pipelines.trained import open_trained
+
+    run, result = both
+    genomics = domain("genomics")
+    opened, splits = open_trained(genomics, result["run_dir"]).model, genomics.load(run.data, run.seed)
+    scores = engine.evaluate(opened, genomics.task, splits.test, splits.meta)
+    assert scores["nll"] == pytest.approx(result["scores"]["test"]["nll"])
+    fit = replace(run.fit, epochs=1, start=result["run_dir"])
+    started = train_in_process(run.with_(fit=fit, seeds=1, others=(), combine="best"))
+    told = next(event for event in events(started["run_dir"]) if event["event"] == "start_from")
+    assert told["values"] == {"told": f"3 of 3 layers from {result['run_dir']}"}

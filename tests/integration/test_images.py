@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import os
 import struct
 import zlib
 from dataclasses import replace
@@ -29,6 +30,8 @@ from pipelines.run import Model, Run
 from pipelines.serve.model import load as load_served
 from pipelines.serve.wire import Refusal, read_question
 from pipelines.task import build
+
+from .conftest import python
 
 TASK = DOMAIN.task
 FIT = ImagesFit(epochs=6, batch_size=16, learning_rate=5e-3, optimizer="muon", keep="last", shift=0.1, views="moved")
@@ -141,11 +144,47 @@ def test_mistakes_are_drawn_in_as_many_rows_as_they_fill_and_listed_by_file(trai
     assert not (tmp_path / "none" / "mistakes.csv").exists()
 
 
+def test_names_that_are_no_utf_8_are_written_with_their_bytes_and_shown_with_backslashes(trained, tmp_path):
+    (tmp_path / "in").mkdir()
+    place = tmp_path / "in" / os.fsdecode(b"caf\xe9.png")
+    place.write_bytes(encode_png(picture("top", 1)))
+    verbs.predict(DOMAIN, str(trained.export), str(place.parent), str(tmp_path / "out.csv"))
+    assert os.fsencode(place) in (tmp_path / "out.csv").read_bytes()
+    test = trained.splits.test.take(np.arange(3))
+    test.kept["places"] = [str(place)] * 3
+    figures({"probabilities": np.eye(2)[1 - test["label"]]}, test, trained.splits.meta, tmp_path / "plots")
+    assert os.fsencode(place) in (tmp_path / "plots" / "mistakes.csv").read_bytes()
+    code = f"from pipelines.report import Report; Report().note({str(place)!r})"
+    assert python("-c", code).stdout.rstrip().endswith(r"caf\udce9.png")
+
+
+def test_a_figure_that_cannot_be_drawn_costs_neither_the_others_nor_the_export(trained, monkeypatch, caplog):
+    from pipelines import outcome
+    from pipelines.report import Report
+    from pipelines.runs import RunFolder
+
+    def fail(*arguments):
+        raise RuntimeError("no such glyph")
+
+    session = outcome.Session(replace(DOMAIN, task_name=lambda data: "BROKEN"), Report(json=True), "images")
+    monkeypatch.setattr("pipelines.images.task.BROKEN", replace(TASK, plots=fail), raising=False)
+    folder = RunFolder(Path(trained.result["run_dir"]))
+    fitted = engine.Fitted(trained.model, [{"loss": 1.0, "learning_rate": 0.1}], 0.0, 0.0)
+    done = outcome.Outcome(trained.run, trained.splits, folder, None, trained.result, fitted)
+    drawn, path = outcome._draw_and_export(session, done)
+    assert [figure.stem for figure in drawn] == ["learning_curves", "filters"]
+    assert (path / "saved_model.pb").exists()
+    told = "figures of the test rows are not drawn: RuntimeError: no such glyph"
+    assert folder.last("warning")["values"] == {"what": told}
+    assert told in caplog.text
+
+
 def test_fine_tuning_starts_from_another_run_keeps_what_is_frozen_and_slows_what_lies_below(trained):
     fit = replace(FIT, start=str(trained.export), frozen=0.5, layer_decay=0.5, optimizer="sgd", schedule="constant")
     run = trained.run.with_(fit=replace(fit, epochs=1, batch_size=1000, learning_rate=1e-3, warmup=0.0, shift=0.0))
     few = replace(trained.splits, train=trained.splits.train.take(np.arange(40)))
     before = engine.prepare(run, TASK, few)
+    assert before.start == f"10 of 10 layers from {trained.export}"
     start = {v.path: np.array(v) for v in before.model.variables}
     for ours, theirs in zip(before.model.get_weights(), trained.model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -224,6 +263,7 @@ def variants():
     for tag, own in exif.items():
         own[0x0112] = tag
     cmyk, palette, alpha, deep = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+    Image.fromarray(base).save(tagged := io.BytesIO(), "PNG", exif=exif[6])
     Image.fromarray(base).convert("CMYK").save(cmyk, "JPEG")
     Image.fromarray(base).convert("P").save(palette, "PNG")
     Image.fromarray(base).convert("RGBA").save(alpha, "PNG")
@@ -237,6 +277,7 @@ def variants():
         "alpha": alpha.getvalue(),
         "16 bits": deep.getvalue(),
         "small": encode_png(base[:7, :5]),
+        "PNG with a tag": tagged.getvalue(),
         **{f"turned {tag}": jpeg(base, exif=own.tobytes()) for tag, own in exif.items()},
         # EXIF of the other byte order, which Pillow does not write.
         "little endian": jpeg(base, exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
@@ -280,10 +321,11 @@ def test_pixels_of_any_size_have_a_signature_of_their_own(trained, served):
         (b"", "row 2: not a JPEG or PNG picture"),
         (bomb(), "row 2: a picture of more than 64,000,000 pixels"),
         (jpeg_bomb(), "row 2: a picture of more than 64,000,000 pixels"),
-        (encode_png(picture("left", 0))[:60], "Invalid PNG data"),
-        (jpeg(picture("left", 0))[:200], "Invalid JPEG data"),
+        (encode_png(picture("left", 0))[:60], "row 2: a picture that cannot be decoded"),
+        (jpeg(picture("left", 0))[:200], "row 2: a picture that cannot be decoded"),
+        (jpeg(picture("left", 0))[:700], "row 2: a picture that cannot be decoded"),
     ],
-    ids=["text", "nothing", "bomb", "JPEG bomb", "truncated PNG", "truncated JPEG"],
+    ids=["text", "nothing", "bomb", "JPEG bomb", "truncated PNG", "truncated head", "truncated JPEG"],
 )
 def test_what_is_no_picture_or_a_bomb_is_refused_in_words(served, data, reason):
     with pytest.raises(Refusal, match=reason) as refusal:

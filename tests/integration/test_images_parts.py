@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 from arch.account import outline
+from data.errors import BadInput
 from data.images import ImagesData, load
 from data.splits import Rows, Splits
+from pipelines import engine
 from pipelines.images import DOMAIN
 from pipelines.images.augmentation import augmented
 from pipelines.images.baselines import baselines
@@ -128,6 +130,22 @@ def test_every_recipe_builds_for_digits_and_for_colour_pictures(name):
     colour = {**digits, "height": 32, "width": 32, "channels": 3, "mean": [1.0] * 3, "deviation": [1.0] * 3}
     for meta in (digits, colour):
         assert outline(lambda meta=meta: build(TASK, RECIPES[name], meta)).output_shape == (None, 10)
+
+
+def test_the_fast_recipe_s_averaged_weights_are_judged_with_averages_of_normalization_that_fit_them():
+    run, splits = DOMAIN.recipe("fast"), load(ImagesData(), 0)
+    run = run.with_(fit=replace(run.fit, epochs=5))
+    history = engine.fit(engine.prepare(run, TASK, splits), run, TASK, splits).history
+    assert history[-1]["val_accuracy"] > 0.8  # with those of the weights that are trained it was 0.64
+
+
+def test_an_architecture_that_refuses_tiny_pictures_names_the_flag_that_makes_them_larger():
+    meta = {**load(ImagesData(), 0).meta, "height": 1, "width": 1}
+    with pytest.raises(BadInput, match=r"at least as long as the total stride .*; --data.size makes pictures larger$"):
+        build(TASK, DOMAIN.recipe("fast"), meta)
+    run = DOMAIN.recipe("fast").with_(model=Model("whitened_cnn", {"widths": (0,)}))
+    with pytest.raises(BadInput, match=r"widths[^;]*$"):
+        build(TASK, run, {**meta, "height": 32, "width": 32})
 
 
 def test_a_backbone_is_fine_tuned_and_its_pixels_are_not_standardised():

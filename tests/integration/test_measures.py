@@ -107,6 +107,26 @@ def test_no_figure_is_drawn_of_a_model_that_has_diverged(tmp_path):
     assert plots.classifier(LABELS, np.full((4, 2), np.nan), ["a", "b"], tmp_path) == []
 
 
+NAMES = ["$bad^$", "_hidden", "漢字", "a very long name of a class that goes on and on and on and on and on"]
+
+
+def test_names_that_matplotlib_reads_in_its_own_way_are_shown_as_they_are(tmp_path, monkeypatch, recwarn):
+    figures, saved = [], plots.saved
+    monkeypatch.setattr(plots, "saved", lambda figure, path: figures.append(figure) or saved(figure, path))
+    labels = np.arange(12) % 4
+    plots.classifier(labels, np.full((12, 4), 0.25), NAMES, tmp_path)
+    legend = [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()]
+    assert legend == [r"0.500  \$bad^\$", "0.500  _hidden", "0.500  漢字", "0.500  a very long …d on and on"]
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+    table = figures[1].axes[0].get_window_extent()
+    assert min(table.width, table.height) > 0.4 * min(figures[1].bbox.size)  # the names leave it its room
+
+
+def test_a_short_name_stays_and_of_a_long_one_the_middle_goes():
+    assert [plots.shown(name, 7) for name in ("1234567", "12345678", "$5")] == ["1234567", "123…678", r"\$5"]
+    assert plots.shown("12345678", 6) == "123…78"
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 30])
 def test_learning_curves_show_every_epoch_and_mark_the_best(epochs, tmp_path, monkeypatch):
     history = [{"loss": 1 / (e + 1), "val_nll": abs(e - 1) + 0.5, "learning_rate": 0.1} for e in range(epochs)]

@@ -247,6 +247,16 @@ def test_sync_mirrors_anew_what_the_store_has_lost_and_leaves_alone_what_was_del
     assert json.loads(note.read_text())["run_id"] not in ("0" * 32, run_id)
 
 
+def test_a_run_on_files_whose_names_are_no_utf_8_is_mirrored(own_runs):
+    place = os.fsdecode(b"caf\xe9.csv")
+    folder = RunFolder.create(small_run(path=place), {"command": f"train --data.path {place}"})
+    mirror = tracking.Mirror(folder, "genomics")
+    mirror.catch_up()
+    data = mirror.client.get_run(mirror.run_id).data
+    assert data.params["data.path"] == r"caf\xe9.csv"
+    assert data.tags["inductive.command"] == r"train --data.path caf\xe9.csv"
+
+
 def test_a_store_whose_making_was_cut_short_is_made_anew(own_runs, monkeypatch):
     import mlflow
 

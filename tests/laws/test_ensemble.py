@@ -63,6 +63,20 @@ def test_members_of_other_inputs_are_refused():
         ensemble([member("one"), member("two", width=7)], [0.5, 0.5])
 
 
+def test_it_is_saved_without_what_its_members_were_trained_with(tmp_path):
+    class Own(keras.optimizers.SGD):
+        """One that nobody who opens the file knows."""
+
+    members = [member("one"), member("two", 1)]
+    for one in members:
+        one.compile(Own())
+    together = ensemble(members, [0.5, 0.5])
+    together.save(tmp_path / "both.keras")
+    loaded = keras.saving.load_model(tmp_path / "both.keras", compile=False)
+    rows = {"row": np.ones((2, 3), "float32")}
+    np.testing.assert_array_equal(loaded(rows), together(rows))
+
+
 def test_it_can_be_saved_and_loaded(tmp_path):
     together = ensemble([member("one"), member("two", 1)], [0.25, 0.75])
     together.save(tmp_path / "both.keras")

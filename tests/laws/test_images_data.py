@@ -3,6 +3,8 @@
 import gzip
 import io
 import itertools
+import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -91,7 +93,7 @@ def test_conversions_are_made_and_counted():
         "grey": encode_png(grey),
         "transparent": encoded(np.concatenate([colour, grey], -1)),
         "CMYK": encoded(Image.fromarray(colour).convert("CMYK"), "JPEG"),
-        "16 bits": encoded(grey[..., 0].astype(np.uint16) * 257),
+        "of 16 bits": encoded(grey[..., 0].astype(np.uint16) * 257),
         "of several frames": encoded(animated[0], "GIF", save_all=True, append_images=animated[1:]),
         "enlarged": encode_png(noise(5, 7)),
         "resized": encode_png(noise(22, 26)),
@@ -105,14 +107,17 @@ def test_conversions_are_made_and_counted():
 
 @pytest.mark.parametrize("tag", range(1, 9))
 def test_a_turned_photograph_stands_upright(tag):
-    upright = noise(16, 24, 1)
+    upright = noise(16, 24)
     held = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
             6: np.rot90(upright, 1), 7: np.rot90(upright.transpose(1, 0, 2), 2),
             8: np.rot90(upright, 3)}[tag]  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = tag
-    found = decoded(encoded(np.ascontiguousarray(held), "PNG", exif=exif))
+    found = decoded(encoded(np.ascontiguousarray(held), "WEBP", exif=exif, lossless=True))
     np.testing.assert_array_equal(found.pixels[0], upright)
+    plain = decoded(encoded(np.ascontiguousarray(held), "PNG", exif=exif))  # which servers do not turn either
+    np.testing.assert_array_equal(plain.pixels[0], held)
+    assert plain.found == {}
     assert found.found == ({} if tag == 1 else {"turned": 1})
 
 
@@ -209,9 +214,68 @@ def test_a_folder_beside_train_that_is_no_part_is_refused_not_passed_over(folder
     assert load(ImagesData(path=str(folder)), 0).meta["rows"]["test"] == 2
 
 
+def test_a_class_whose_name_is_no_utf_8_is_called_by_what_can_be_shown_and_sent(folder):
+    (folder / "cat").rename(folder / os.fsdecode(b"caf\xe9"))
+    splits = load(ImagesData(path=str(folder)), 0)
+    assert splits.meta["classes"] == [r"caf\xe9", "dog"]
+    json.dumps(splits.meta, ensure_ascii=False).encode()
+
+
+def parted(folder, *names, classes=("cat", "dog")):
+    """Folders of these names with three pictures of each class, all of them different."""
+    for number, (name, one) in enumerate(itertools.product(names, classes)):
+        (folder / name / one).mkdir(parents=True)
+        for i in range(3):
+            (folder / name / one / f"{i}.png").write_bytes(encode_png(noise(seed=3 * number + i)))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        (("training_set", "test_set"), {"train": 4, "val": 2, "test": 6}),
+        (("TrainSet", "dev", "Testing"), {"train": 6, "val": 6, "test": 6}),
+        (("train", "valid-images", "test data"), {"train": 6, "val": 6, "test": 6}),
+        (("training", "validation", "evaluation"), {"train": 6, "val": 6, "test": 6}),
+        (("train", "eval"), {"train": 4, "val": 2, "test": 6}),
+        (("train", "eval", "test"), {"train": 6, "val": 6, "test": 6}),
+    ],
+)
+def test_parts_are_known_by_their_usual_names(names, rows, tmp_path):
+    meta = load(ImagesData(path=parted(tmp_path, *names)), 0).meta
+    assert (meta["classes"], meta["rows"]) == (["cat", "dog"], rows)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ("val", "test"),
+            "folders that look like parts.*wanted train beside val and test.*got test, val, each with cat",
+        ),
+        (("fold1", "fold2"), "folders that look like parts.*got fold1, fold2, each with cat, dog"),
+        (("train", "test", "test_set"), "two folders for test; wanted one, or .*, got test, test_set"),
+    ],
+)
+def test_folders_that_look_like_parts_are_not_learnt_as_classes(names, told, tmp_path):
+    with pytest.raises(BadInput, match=told):
+        load(ImagesData(path=parted(tmp_path, *names)), 0)
+
+
+def test_folders_within_classes_are_no_parts_where_their_names_differ_or_there_is_one_alone(tmp_path):
+    for names in (("front",), ("front", "side")):
+        place = tmp_path / str(len(names))
+        parted(place, "cat", "dog", classes=names)
+        if len(names) > 1:
+            (place / "dog" / "side").rename(place / "dog" / "back")
+        assert load(ImagesData(path=str(place)), 0).meta["classes"] == ["cat", "dog"]
+
+
 def test_a_class_may_be_called_train(folder):
     (folder / "cat").rename(folder / "train")
     assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["dog", "train"]
+    (folder / "dog").rename(folder / "training")
+    assert load(ImagesData(path=str(folder)), 0).meta["classes"] == ["train", "training"]
 
 
 def test_a_table_names_pictures_seen_from_its_own_folder(folder):
@@ -219,6 +283,76 @@ def test_a_table_names_pictures_seen_from_its_own_folder(folder):
     (folder / "all.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
     table, plain = (load(ImagesData(path=str(folder / name)), 0) for name in ("all.csv", ""))
     assert table.meta["digest"] == plain.meta["digest"]
+
+
+def split_table(folder, *splits):
+    """A table of the first pictures of cat and dog, the split of each in turn."""
+    pairs = [(one, i) for i in range(len(splits) // 2) for one in ("cat", "dog")]
+    lines = [f"{one}/{i:02}.png,{one},{split}" for (one, i), split in zip(pairs, splits, strict=True)]
+    (folder / "split.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
+    return str(folder / "split.csv")
+
+
+def test_a_table_s_column_split_says_which_part_a_picture_is_in(folder):
+    parts = ("train",) * 8 + ("val",) * 4 + ("test",) * 6
+    splits = load(ImagesData(path=split_table(folder, *parts, "", "")), 0)
+    assert splits.meta["rows"] == {"train": 8, "val": 4, "test": 6}
+    assert splits.meta["others"] == {"rows of no split": 2}
+    assert [Path(place).name for place in splits.val.kept["places"]] == ["04.png", "04.png", "05.png", "05.png"]
+    carved = load(ImagesData(path=split_table(folder, *["train"] * 8, *["test"] * 6)), 0)
+    assert carved.meta["rows"] == {"train": 6, "val": 2, "test": 6}
+    assert load(ImagesData(path=split_table(folder, *[""] * 20)), 0).meta["split_rule"].startswith("random")
+
+
+@pytest.mark.parametrize(
+    ("splits", "flag", "told"),
+    [
+        (("train", "dev"), "path", r"split.csv:3:split: unknown split; wanted train, val, test or nothing, got 'dev'"),
+        (("val", "test"), "path", r"split.csv: no row to learn from; wanted train in the column 'split'"),
+        (
+            ("train", "test"),
+            "train",
+            r"split.csv:3:split: a row of another part; wanted train alone, or --data.path, got",
+        ),
+    ],
+)
+def test_a_column_split_that_cannot_be_followed_is_told_with_its_line(folder, splits, flag, told):
+    with pytest.raises(BadInput, match=told):
+        load(ImagesData(**{flag: split_table(folder, *splits)}), 0)
+
+
+def test_a_picture_under_two_labels_is_told_and_a_class_of_such_alone_names_the_other(folder):
+    from pipelines.images import DOMAIN
+
+    (folder / "dog" / "00.png").write_bytes((folder / "cat" / "03.png").read_bytes())
+    told = "\n".join(DOMAIN.about(load(ImagesData(path=str(folder)), 0).meta))
+    assert "1 picture stands twice, 1 picture under two labels: 2 removed" in told
+    assert told.startswith("classes: cat, dog\n")
+    for path in (folder / "dog").iterdir():
+        path.write_bytes((folder / "cat" / path.name).read_bytes())
+    with pytest.raises(BadInput) as error:
+        load(ImagesData(path=str(folder)), 0)
+    assert error.value.what == "class 'dog' has no picture left to learn from"
+    assert error.value.got == (f"pictures that also stand under 'cat', as {folder}/dog/00.png and {folder}/cat/00.png")
+
+
+def test_a_link_that_leads_nowhere_is_listed_as_a_broken_file_is(folder):
+    (folder / "cat" / "gone.png").symlink_to("nowhere.png")
+    corrupt = load(ImagesData(path=str(folder)), 0).meta["corrupt"]
+    assert corrupt == [f"{folder}/cat/gone.png: no such file, or a link that leads nowhere"]
+
+
+def test_colours_of_16_bits_are_said_to_be_converted():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = noise(5, 7)
+    rows = b"".join(b"\0" + (row.astype(">u2") * 257).tobytes() for row in pixels)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 7, 5, 16, 2, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    found = decoded(data)
+    np.testing.assert_array_equal(found.pixels[0], pixels)
+    assert found.found == {"of 16 bits": 1}
 
 
 def test_corrupt_files_are_listed_or_end_it(folder):
@@ -359,10 +493,21 @@ PIXELS, LABELS = np.zeros((7, 5, 5), np.uint8), np.arange(7) % 3
         ({"x_train": PIXELS, "y_train": LABELS[:5]}, "labels of another form"),
         ({"x_train": PIXELS, "y_train": LABELS - 1}, "a label below 0"),
         ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS, "y_test": LABELS + 1}, "a label outside the classes"),
-        ({"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS[:, 1:], "y_test": LABELS}, "of different sizes"),
+        (
+            {"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS[:, 1:], "y_test": LABELS},
+            "a.npz: parts with pictures of different sizes.*got train 5 x 5 x 1, test 4 x 5 x 1",
+        ),
+        (
+            {"x_train": PIXELS, "y_train": LABELS, "x_test": np.zeros((7, 5, 5, 3), np.uint8), "y_test": LABELS},
+            "a.npz: parts with grey and with coloured pictures.*got train 5 x 5 x 1, test 5 x 5 x 3",
+        ),
+        ({"x_train": PIXELS, "y_train": LABELS, "classes": np.array(["a", "b", "a"])}, "two classes are named 'a'"),
         ({"y_train": LABELS}, "no pictures to learn from"),
         ({"x_train": PIXELS, "y_train": LABELS * 0}, "a.npz: one class only"),
-        ({"x_train": noise(7, 5, 5), "y_train": LABELS * 2}, "a.npz: class '1' has no picture"),
+        (
+            {"x_train": noise(7, 5, 5), "y_train": LABELS * 2},
+            "a.npz: class '1' has no picture to .* without a gap.*none of 1, 3",
+        ),
         ({"x_train": PIXELS, "y_train": LABELS}, "a.npz: class '0' has no picture left"),  # all are one picture
         ({"train_jpeg": PIXELS.ravel(), "train_offset": LABELS, "train_label": LABELS}, "offsets that do not cut"),
     ],
@@ -375,6 +520,9 @@ def test_an_archive_of_another_form_is_refused(tmp_path, arrays, told):
 
 def test_an_archive_is_told_from_what_has_its_name_alone(tmp_path):
     np.savez(tmp_path / "a.npz", x_train=PIXELS, y_train=LABELS)
+    (tmp_path / "b.NPZ").write_bytes((tmp_path / "a.npz").read_bytes())
+    with pytest.raises(BadInput, match=r"b.NPZ: class '0' has no picture left"):  # all are one picture
+        load(ImagesData(path=str(tmp_path / "b.NPZ")), 0)
     for name, data in (("text.npz", b"hello"), ("cut.npz", (tmp_path / "a.npz").read_bytes()[:300])):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(BadInput, match=f"{name}: not a .npz of plain arrays; .*got no archive, or one cut short"):
@@ -455,20 +603,32 @@ def test_a_set_of_other_rows_is_refused(monkeypatch, image, label, told):
         load(ImagesData(name="some"), 0)
 
 
-def test_what_a_set_says_while_it_is_fetched_stays_off_stdout_and_the_failure_names_a_way_out(monkeypatch, capsys):
+def test_what_a_set_says_while_it_is_fetched_stays_off_stdout_and_the_failure_names_a_way_out_and_leaves_nothing(
+    monkeypatch, capsys, tmp_path
+):
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
+
+    others = tmp_path / "tfds" / "downloads" / "fashion_mnist" / "whole.gz.tmp.of_another_process"
+    others.mkdir(parents=True)
 
     def fetched():
+        (others.parent / "set.gz.tmp.1").mkdir()
+        (others.parent / "set.gz.tmp.1" / "set.gz").write_text("half")
+        (tmp_path / "tfds" / "fashion_mnist").mkdir()
         print("Downloading ...")
         raise ConnectionError("no such host\nand so on")
 
     builder = SimpleNamespace(info=SimpleNamespace(features={"image": 0, "label": 0}), download_and_prepare=fetched)
+    builder.name, builder.data_dir_root = "fashion_mnist", tmp_path / "tfds"
     monkeypatch.setattr(tfds, "builder", lambda *arguments, **options: builder)
     monkeypatch.setattr("data.images.DEBIAN", "/nowhere")
     wanted = "a network, or Debian's package dataset-fashion-mnist, or --data.path, got no such host$"
     with pytest.raises(BadInput, match=f"fashion_mnist: the set cannot be had; wanted {wanted}"):
         load(ImagesData(name="fashion_mnist"), 0)
     assert capsys.readouterr() == ("", "Downloading ...\n")
+    assert list((tmp_path / "tfds").rglob("*")) == [others.parents[1], others.parent, others]
+    assert downloader.MAX_RETRIES < 10  # which take minutes
 
 
 def test_a_name_that_nobody_has_published_is_refused():
