@@ -85,9 +85,9 @@ RECIPES: dict[str, Run] = dict(
             "fast_grey",
             "whitened_cnn",
             {"widths": (32, 48, 56), "stem_pool": 1},
-            _fast(epochs=30, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
+            _fast(epochs=18, batch_size=128, ema=0.99, shift=0.08, hole=0.2, views="mirrored"),
             JORDAN,
-            result="test accuracy: MNIST, turned and zoomed, 99.65 and 99.59 %; Fashion-MNIST, 18 epochs, 1 seed, 93.9",
+            result="Fashion-MNIST, seeds 0 to 4: test accuracy 94.12 % (sd 0.17); MNIST, turned, 30 epochs: 99.62",
         ),
         _recipe(
             "fast_colour",
