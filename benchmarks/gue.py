@@ -49,14 +49,16 @@ class Setting:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+CORE: dict[str, Any] = {"widths": (64,), "units": 64, "dropout": 0.5, "kernel_size": 11}
 FEW: dict[str, Any] = {"epochs": 20, "batch_size": 128}  # thousands of rows
+MANY: dict[str, Any] = {"epochs": 16}  # tens of thousands
 MADE = {"negatives": "0"}  # most of them are promoters with random pieces
 OPEN = {"strands": "both"}
 SETTINGS = {
-    "prom_core_tata": Setting("positional_cnn", 82.4, "74.2, 78.5", {"dropout": 0.3}, FEW),
+    "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", CORE),
     "prom_300_tata": Setting("positional_cnn", 80.6, "71.6", {"dropout": 0.3}, FEW),
-    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", {}, {"epochs": 16}, MADE),
-    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", {}, {"epochs": 16}, MADE),
+    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", {}, MANY, MADE),
+    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", {}, MANY, MADE),
     "tf_0": Setting("kmer_deep", 72.0, "72.0", data=OPEN),
     "mouse_0": Setting("kmer_deep", 56.8, "56.8", {"gaps": (1, 2, 4)}, data=OPEN),
 }
