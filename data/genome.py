@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 from data.errors import BadInput
 from data.tables import is_gzip, text_lines
 
 _HEADERS = ("track", "browser", "#")
+_INDEXED = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
 COLUMNS = ("chromosome", "start", "end", "name", "score", "strand")
 
 
@@ -107,16 +109,45 @@ class Genome:
 
     @cached_property
     def _file(self) -> Any:
+        index = Path(self.path + ".fai")
+        known = index.exists()
+        try:
+            file = self._indexed(known)
+            self._check_places(file.faidx.index, known)
+        except BadInput:
+            if not known:
+                index.unlink(missing_ok=True)
+            raise
+        return file
+
+    def _indexed(self, known: bool) -> Any:
         import pyfaidx
 
         try:
             return pyfaidx.Fasta(self.path, as_raw=True, rebuild=False)
         except (pyfaidx.FastaIndexingError, ValueError) as error:
-            wanted = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
-            raise BadInput("the genome cannot be indexed", wanted=wanted, got=error, where=self.path) from None
+            if known:
+                raise self._foreign_index(error) from None
+            raise BadInput("the genome cannot be indexed", wanted=_INDEXED, got=error, where=self.path) from None
         except OSError as error:
             wanted = "a folder that can be written to, or an index beside the genome"
             raise BadInput("the genome's index cannot be written", wanted=wanted, got=error, where=self.path) from None
+
+    def _foreign_index(self, got: object) -> BadInput:
+        wanted = "no index, or a new one"
+        return BadInput("the index is not of this genome", wanted=wanted, got=got, where=self.path + ".fai")
+
+    def _check_places(self, index: Mapping[str, Any], known: bool) -> None:
+        """Refuse places behind which no next chromosome begins: they would give other bases, and say nothing."""
+        size = os.path.getsize(self.path)
+        with open(self.path, "rb") as file:
+            wrong = [name for name, place in index.items() if not _fits(file, size, place)]
+        if known and (wrong or not index):
+            raise self._foreign_index(f"other places of {wrong[0]}" if wrong else "no chromosome")
+        if wrong:
+            # An index knows one length of line and one kind of end for each chromosome.
+            raise BadInput("the genome cannot be indexed", wanted=_INDEXED, got=f"lines of {wrong[0]} that end in two "
+                           "ways", where=self.path)  # fmt: skip
 
     @cached_property
     def lengths(self) -> dict[str, int]:
@@ -146,6 +177,15 @@ class Genome:
             first = " (does the file count from 1? BED counts from 0)" if end == length + 1 else ""
             wanted = f"an end of at most {length}"
             raise BadInput(f"beyond the end of {chromosome}{first}", wanted=wanted, got=end, where=where)
+
+
+def _fits(file: BinaryIO, size: int, place: Any) -> bool:
+    """Whether bases begin behind a header, and end where the file does or the next header begins."""
+    file.seek(max(place.offset - 1, 0))
+    begins = file.read(1) == b"\n"
+    file.seek(place.bend)
+    behind = file.read(64).lstrip()
+    return begins and place.bend <= size + len("\r\n") and (not behind or behind.startswith(b">"))
 
 
 def _meant(name: str, names: Sequence[str]) -> str:

@@ -150,6 +150,35 @@ def test_a_genome_that_cannot_be_read_by_place_says_why(genome, tmp_path):
     assert refused(lambda: Genome(genome)).startswith(f"{genome}.fai: the index is older than the genome")
 
 
+def test_a_genome_whose_lines_end_in_two_ways_gives_no_wrong_bases(tmp_path):
+    path = write(tmp_path / "a.fa", ">chr1\r\nACGTACGTAC\r\nGGGGGTTTTT\n>chr2\nCCCC\n")
+    told = refused(lambda: Genome(path).bases("chr1", 8, 20))
+    assert told.startswith(f"{path}: the genome cannot be indexed; wanted FASTA")
+    assert told.endswith("lines of chr1 that end in two ways")
+    assert not Path(path + ".fai").exists()
+    each = Genome(write(tmp_path / "b.fa", ">chr1\r\nACGTACGTAC\r\nGG\r\n>chr2\nCCCC\n"))
+    assert (each.bases("chr1", 8, 12), each.bases("chr2", 0, 4)) == ("ACGG", "CCCC")
+
+
+@pytest.mark.parametrize(
+    ("index", "got"),
+    [
+        ("", "no chromosome"),
+        ("chr1\t26\n", "not enough values"),
+        ("chr1\t36\t12\t10\t11\nchr2\t16\t59\t16\t17\n", "other places of chr1"),
+        ("chr1\t26\t9\t10\t11\n", "other places of chr1"),
+        ("chr1\t2600\t12\t10\t11\n", "other places of chr1"),
+    ],
+)
+def test_an_index_that_is_damaged_or_of_another_genome_is_refused(genome, index, got):
+    write(Path(genome + ".fai"), index)
+    told = refused(lambda: Genome(genome).lengths)
+    assert told.startswith(f"{genome}.fai: the index is not of this genome; wanted no index, or a new one, got {got}")
+    assert Path(genome + ".fai").read_text() == index
+    Path(genome + ".fai").unlink()
+    assert Genome(genome).bases("chr2", 0, 16) == CHR2
+
+
 def table(tmp_path, rows, header="sequence,label", name="a.csv"):
     return write(tmp_path / name, "\n".join([header, *(",".join(row) for row in rows)]) + "\n")
 
