@@ -117,7 +117,8 @@ def build(task: Task, run: Run, meta: Meta, name: str = "") -> keras.Model:
 
 
 def register_layers(task: Task, run: Run) -> None:
-    """Import whatever a saved model of this run names: the layers of its builders, and the ensembles'."""
+    """Import whatever a saved model of this run names: its layers, and an ensemble's compiled members' optimizers."""
     import_module("arch.ensemble")
+    import_module("pipelines.optimizers")
     for member in run.members():
         task.trunk(member)
