@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from data.errors import BadInput
-from data.tables import is_gzip, text_lines
+from data.tables import is_gzip, text_lines, unpacked
 
 _HEADERS = ("track", "browser", "#")
 _INDEXED = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
@@ -28,6 +28,7 @@ class Interval(NamedTuple):
         name: fourth column; empty where there is none.
         score: fifth column.
         strand: sixth column: +, - or . for none.
+        signal: seventh column, the strength of a peak in narrowPeak and broadPeak.
     """
 
     line: int
@@ -37,6 +38,7 @@ class Interval(NamedTuple):
     name: str = ""
     score: str = ""
     strand: str = "."
+    signal: str = ""
 
     def around(self, width: int) -> Interval:
         """As many bases about the same centre; itself for width 0."""
@@ -47,8 +49,8 @@ class Interval(NamedTuple):
 
 
 def is_bed(path: str) -> bool:
-    """Whether a file is named as BED files are."""
-    return path.lower().removesuffix(".gz").endswith(".bed")
+    """Whether a file is named as BED files, or the peaks of ENCODE, are."""
+    return unpacked(path).lower().endswith((".bed", ".narrowpeak", ".broadpeak"))
 
 
 def read_bed(path: str) -> Iterator[Interval]:
@@ -76,7 +78,7 @@ def _interval(text: str, line: int, where: str) -> Interval:
     if start >= end:
         wanted = "a start below the end (BED counts starts from 0 and leaves ends out)"
         raise BadInput("start and end are swapped or equal", wanted=wanted, got=f"{start} to {end}", where=where)
-    found = Interval(line, cells[0], start, end, *(cell.strip() for cell in cells[3:6]))
+    found = Interval(line, cells[0], start, end, *(cell.strip() for cell in cells[3:7]))
     if found.strand not in ("+", "-", "."):
         raise BadInput("unknown strand", wanted="+, - or .", got=repr(found.strand), where=f"{where}:strand")
     return found
@@ -99,7 +101,7 @@ class Genome:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path, self._meant = path, dict[str, str]()
         next(text_lines(path), "")
         if is_gzip(path):
             raise BadInput("the genome is compressed", wanted="the file unpacked: gunzip", where=path)
@@ -171,12 +173,20 @@ class Genome:
             BadInput: no such chromosome, or one that ends before.
         """
         if chromosome not in self.lengths:
-            wanted = f"one that {self.path} has{_meant(chromosome, list(self.lengths))}"
+            wanted = f"one that {self.path} has{self.meant(chromosome)}"
             raise BadInput("unknown chromosome", wanted=wanted, got=repr(chromosome), where=where)
         if end > (length := self.lengths[chromosome]):
             first = " (does the file count from 1? BED counts from 0)" if end == length + 1 else ""
             wanted = f"an end of at most {length}"
             raise BadInput(f"beyond the end of {chromosome}{first}", wanted=wanted, got=end, where=where)
+
+    def meant(self, name: str) -> str:
+        """A chromosome that may be meant by a name that there is none of, in words; empty where none comes near."""
+        if name not in self._meant:  # a file may name it in every line
+            other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
+            close = [other] if other in self.lengths else get_close_matches(name, list(self.lengths), n=1)
+            self._meant[name] = f", such as {close[0]}" if close else ""
+        return self._meant[name]
 
 
 def _fits(file: BinaryIO, size: int, place: Any) -> bool:
@@ -186,9 +196,3 @@ def _fits(file: BinaryIO, size: int, place: Any) -> bool:
     file.seek(place.bend)
     behind = file.read(64).lstrip()
     return begins and place.bend <= size + len("\r\n") and (not behind or behind.startswith(b">"))
-
-
-def _meant(name: str, names: Sequence[str]) -> str:
-    other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
-    close = [other] if other in names else get_close_matches(name, names, n=1)
-    return f", such as {close[0]}" if close else ""

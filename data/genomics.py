@@ -40,7 +40,8 @@ class GenomicsData:
         genome: FASTA file that the intervals of BED files lie in.
         width: bases that are taken about the centre of each interval; 0 takes the interval.
         sequence_column: name of the column of sequences.
-        label_column: column of labels; in FASTA headers the word behind `label=`; of BED name or score.
+        label_column: column of labels; in FASTA headers the word behind `label=`; of BED its name, or score, or
+            signalValue, the seventh column of narrowPeak.
         chromosome_column: name of the column of chromosomes, in tables that have one.
         target: what a label says: one class, some of several labels (split by ;), or a value to be predicted.
         val_fraction: share of the rows held out to choose by where no file is given, above 0 and below 1.

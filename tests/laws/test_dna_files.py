@@ -59,6 +59,8 @@ def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
         (">a\nAC\n>b\n>c\nGG\n", ":3: b has no sequence"),
         (">a x\nAC\n>b y\nGG\n>a x\nCC\n", ":5: a name that stands twice; wanted one of its own, got a, of line 1 too"),
         (">a label=x\nAC\n>b\nGG\n", ":3: header without a label; wanted label=CLASS or a word behind the name"),
+        (">a x\rAC\r>b y\rGG\r", ":1: a carriage return within a line; wanted lines that end in LF or CRLF"),
+        (">a x\nAC\rGT\n", ":2: a carriage return within a line"),
         (">a label=x\nAC\n>b label=y\nGJ\n", ":3:sequence: unknown letter at position 2"),
     ],
 )
@@ -67,10 +69,26 @@ def test_each_fault_of_a_fasta_file_has_its_line(tmp_path, text, message):
     assert refused(lambda: load(GenomicsData(path=path), 0)).startswith(path + message)
 
 
+def test_what_stands_behind_a_tab_of_a_header_is_its_description(tmp_path):
+    one, two = read_fasta(write(tmp_path / "a.fa", ">chr7:5-11\tx label=CTCF\nACG\n>s2\tPU.1 more\nGG\n"))
+    assert (one.name, one.label("label"), one.chromosome) == ("chr7:5-11", "CTCF", "chr7")
+    assert (two.name, two.label("label")) == ("s2", "PU.1")
+
+
+def test_fasta_is_known_by_its_first_letter_and_packed_in_blocks_too(tmp_path):
+    text = ">s1 x\nACG\n>s2 y\nGG\n"
+    packed = tmp_path / "a.fa.bgz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    for path in (write(tmp_path / "a.txt", text), str(packed)):
+        (piece,) = pieces(path, Form())
+        assert (piece.sequences, piece.labels) == (["ACG", "GG"], ["x", "y"])
+
+
 def test_a_folder_with_a_file_for_each_class_is_labelled_by_their_names(tmp_path):
     write(tmp_path / "ctcf.fa", ">chr1:1-4\nACG\n>chr2:1-4\nCCG\n")
     write(tmp_path / "pu.1.fasta", ">chr1:7-9\nTTG\n")
     (tmp_path / "README").write_text("not a class")
+    (tmp_path / "._ctcf.fa").write_bytes(b"\0")  # as some systems lay beside
     whole = list(pieces(str(tmp_path), Form()))
     assert [piece.labels for piece in whole] == [["ctcf"] * 2, ["pu.1"]]
     assert [piece.chromosomes for piece in whole] == [["chr1", "chr2"], ["chr1"]]
@@ -92,6 +110,20 @@ def test_intervals_are_read_from_their_strand_of_the_genome(genome, tmp_path):
     assert piece.labels == ["x", "y", "y"]
     assert piece.chromosomes == ["chr1", "chr1", "chr2"]
     assert piece.table.lines == [2, 3, 4]
+
+
+def test_peaks_of_encode_are_read_and_their_signal_is_learnt(genome, tmp_path):
+    lines = "chr1\t0\t4\tp1\t7\t.\t1.5\t3\t2\t1\nchr1\t16\t20\tp2\t8\t-\t0.25\t3\t2\t1\n"
+    for name in ("a.narrowPeak", "a.bed"):
+        (piece,) = pieces(write(tmp_path / name, lines), Form(genome=genome, label_column="signalValue"))
+        assert piece.labels == ["1.5", "0.25"]
+    bed = write(tmp_path / "b.bed", "chr1\t0\t4\tx\n")
+    options = {"path": bed, "genome": genome}
+    told = refused(lambda: load(GenomicsData(**options, label_column="activity"), 0))
+    assert told == f"{bed}: no such column in BED; wanted name, score or signalValue, the seventh, got 'activity'"
+    told = refused(lambda: load(GenomicsData(**options, label_column="signalValue"), 0))
+    assert told.startswith(f"{bed}:1:signalValue: empty signalValue")
+    assert refused(lambda: load(GenomicsData(**options, width=-5), 0)).startswith("data.width cannot work; wanted 0")
 
 
 def test_a_strand_of_text_is_that_of_codes():
