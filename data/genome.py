@@ -101,7 +101,7 @@ class Genome:
     """
 
     def __init__(self, path: str) -> None:
-        self.path, self._meant = path, dict[str, str]()
+        self.path = path
         next(text_lines(path), "")
         if is_gzip(path):
             raise BadInput("the genome is compressed", wanted="the file unpacked: gunzip", where=path)
@@ -173,20 +173,20 @@ class Genome:
             BadInput: no such chromosome, or one that ends before.
         """
         if chromosome not in self.lengths:
-            wanted = f"one that {self.path} has{self.meant(chromosome)}"
+            near = (
+                [renamed] if (renamed := self.renamed(chromosome)) else get_close_matches(chromosome, self.lengths, n=1)
+            )
+            wanted = f"one that {self.path} has" + "".join(f", such as {name}" for name in near)
             raise BadInput("unknown chromosome", wanted=wanted, got=repr(chromosome), where=where)
         if end > (length := self.lengths[chromosome]):
             first = " (does the file count from 1? BED counts from 0)" if end == length + 1 else ""
             wanted = f"an end of at most {length}"
             raise BadInput(f"beyond the end of {chromosome}{first}", wanted=wanted, got=end, where=where)
 
-    def meant(self, name: str) -> str:
-        """A chromosome that may be meant by a name that there is none of, in words; empty where none comes near."""
-        if name not in self._meant:  # a file may name it in every line
-            other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
-            close = [other] if other in self.lengths else get_close_matches(name, list(self.lengths), n=1)
-            self._meant[name] = f", such as {close[0]}" if close else ""
-        return self._meant[name]
+    def renamed(self, name: str) -> str:
+        """What `1` means where the genome has `chr1`, or the other way about; empty where it has neither."""
+        other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
+        return other if other in self.lengths else ""
 
 
 def _fits(file: BinaryIO, size: int, place: Any) -> bool:
