@@ -43,8 +43,9 @@ def divide(parts: Mapping[str, Rows], places: np.ndarray, rule: Rule) -> tuple[d
         The parts, and the rule in words.
 
     Raises:
-        BadInput: shares that leave nothing, chromosomes that no row is on.
+        BadInput: shares that leave nothing, chromosomes that no row is on, rules that exclude each other.
     """
+    _check_rule(parts, rule)
     missing = [part for part in ("val", "test") if part not in parts]
     if not missing:
         return {part: parts[part] for part in PARTS}, "files as given"
@@ -56,6 +57,17 @@ def divide(parts: Mapping[str, Rows], places: np.ndarray, rule: Rule) -> tuple[d
     given = f"; given: {', '.join(parts)}" if "all" not in parts else ""
     found = {**parts, **{part: folding.subset(whole, rows) for part, rows in pieces.items()}}
     return {part: found[part] for part in PARTS}, told + given
+
+
+def _check_rule(parts: Mapping[str, Rows], rule: Rule) -> None:
+    """Refuse a rule that would not be followed, since what it holds apart would be learnt from."""
+    for part in ("val", "test"):
+        if part in parts and rule.chromosomes[part]:
+            wanted = f"data.{part} or data.{part}_chromosomes"
+            raise BadInput(f"{part} is both a file and chromosomes", wanted=wanted, got="both")
+    if rule.shared_kmers and any(rule.chromosomes.values()):
+        wanted = "data.shared_kmers, or chromosomes that are held out"
+        raise BadInput("one split by two rules", wanted=wanted, got="both")
 
 
 def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[dict[str, np.ndarray], str]:

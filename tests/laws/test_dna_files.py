@@ -226,10 +226,14 @@ def test_chromosomes_are_held_out_by_name(tmp_path):
     for changed, message in [
         ({"test_chromosomes": ()}, "no chromosome is named for test"),
         ({"test_chromosomes": ("chr2",)}, "a chromosome in val and in test; wanted one of them, got chr2"),
+        ({"shared_kmers": 9}, "one split by two rules; wanted data.shared_kmers, or chromosomes that are held out"),
         ({"val_chromosomes": ("chr9",)}, "a chromosome without rows; wanted one of chr1, chr2, chr3, got 'chr9'"),
     ]:
         options = GenomicsData(**{"path": path, "val_chromosomes": ("chr2",), "test_chromosomes": ("chr3",), **changed})
         assert refused(lambda options=options: load(options, 0)).startswith(message)
+    both = GenomicsData(train=path, test=path, val_chromosomes=("chr2",), test_chromosomes=("chr3",), duplicates="keep")
+    told = refused(lambda: load(both, 0))
+    assert told == "test is both a file and chromosomes; wanted data.test or data.test_chromosomes, got both"
     plain = table(tmp_path, [row[:2] for row in rows], name="b.csv")
     options = GenomicsData(path=plain, val_chromosomes=("chr2",), test_chromosomes=("chr3",))
     assert refused(lambda: load(options, 0)).startswith("rows without a chromosome cannot be split by it")
@@ -267,6 +271,14 @@ def test_sets_of_labels_and_values_are_learnt_too(tmp_path):
     wrong = table(tmp_path, [(b, "high" if i == 5 else "1") for i, b in enumerate(bases)], name="w.csv")
     told = refused(lambda: load(GenomicsData(path=wrong, target="value"), 0))
     assert told == f"{wrong}:7:label: not a value; wanted a finite number, got 'high'"
+    for target, cell, message in [
+        ("labels", ".", "no row has a label; wanted labels split by ;, got '.'"),
+        ("value", "2", "one value only; wanted values that differ, got '2'"),
+        ("value", "1e39", "one value only"),
+    ]:
+        same = table(tmp_path, [(b, cell) for b in bases], name="s.csv")
+        told = refused(lambda same=same, target=target: load(GenomicsData(path=same, target=target), 0))
+        assert told.startswith(f"{same}:2:label: {message}")
 
 
 def test_files_of_every_form_are_asked_and_judged_by_the_training_options(genome, tmp_path):
