@@ -60,15 +60,19 @@ def _is_vcf(path: str) -> bool:
 
 
 def _of_vcf(path: str) -> Iterator[tuple[int, tuple[str, str, str, str, str]]]:
+    found = 0
     for number, text in enumerate(text_lines(path), start=1):
         if text.startswith("#") or not text.strip():
             continue
+        found += 1
         cells = text.rstrip("\r\n").split("\t")
         if len(cells) < 5:
             wanted = "CHROM, POS, ID, REF and ALT, between tabs"
             raise BadInput("too few columns", wanted=wanted, got=len(cells), where=f"{path}:{number}")
         chromosome, position, identifier, ref, alts = cells[:5]
         yield number, (chromosome, position, "" if identifier == "." else identifier, ref, alts)
+    if not found:
+        raise BadInput("no change", wanted="lines of CHROM, POS, ID, REF and ALT", where=path)
 
 
 def _of_table(path: str) -> Iterator[tuple[int, tuple[str, str, str, str, str]]]:

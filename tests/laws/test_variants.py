@@ -54,6 +54,7 @@ def test_vcf_is_known_by_its_name_and_read_once(tmp_path):
     [
         ("chrom,pos,ref,alt\nchr1,0,A,C\n", ":2:pos: not a position; wanted a whole number from 1, got '0'"),
         ("chrom,pos,ref\nchr1,1,A\n", ":1: no column 'alt'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\n", ": no change; wanted lines of CHROM, POS, ID, REF and ALT"),
         ("#CHROM\tPOS\tID\tREF\tALT\nchr1\t7\n", ":2: too few columns; wanted CHROM, POS, ID, REF and ALT"),
     ],
 )
