@@ -23,9 +23,8 @@ def accuracy_by_content(correct: np.ndarray, sequences: Sequences | np.ndarray, 
         sequences: (rows, length) codes, or a column of them.
         path: of the figure.
     """
-    if correct.ndim == 1:
-        return _by_content(100.0 * correct, sequences, path, "accuracy, %", _shares)
-    return _by_content(100.0 * correct.mean(1), sequences, path, "accuracy, %", _means)
+    percent = 100 * correct.reshape(len(correct), -1).mean(1)
+    return _by_content(percent, sequences, path, "accuracy, %", _shares)
 
 
 def error_by_content(errors: np.ndarray, sequences: Sequences | np.ndarray, path: Path) -> Path:
@@ -62,18 +61,18 @@ def _draw(axes: Axes, scores: np.ndarray, values: np.ndarray, what: str, measure
 
 
 def _shares(percent: np.ndarray) -> tuple[float, float]:
-    """Of rows that are right, 100, or wrong, 0."""
-    low, high = _interval(int((percent > 0).sum()), len(percent))
+    """Of rows that are right in so many percent; the labels of a row are not taken for rows of their own."""
+    low, high = _interval(float(percent.sum()) / 100, len(percent))
     return 100 * low, 100 * high
 
 
 def _means(scores: np.ndarray) -> tuple[float, float]:
-    """Of a mean, by the deviation of what it is of."""
+    """Of a mean of what is never below 0, by its deviation."""
     half = 1.96 * float(scores.std()) / np.sqrt(len(scores))
-    return float(scores.mean()) - half, float(scores.mean()) + half
+    return max(0.0, float(scores.mean()) - half), float(scores.mean()) + half
 
 
-def _interval(hits: int, count: int) -> tuple[float, float]:
+def _interval(hits: float, count: int) -> tuple[float, float]:
     """Wilson's interval of a share, 95 % (Wilson 1927)."""
     z = 1.96
     share, spread = hits / count, z * np.sqrt(hits * (count - hits) / count**3 + (z / (2 * count)) ** 2)
