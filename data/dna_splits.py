@@ -74,6 +74,10 @@ def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[di
     groups = kmer_groups(whole["sequence"], rule.shared_kmers) if rule.shared_kmers else None
     pieces, told = folding.carved(strata(whole["label"]), shares, seed=rule.seed, groups=groups)
     if rule.shared_kmers:
+        empty = [part for part, rows in pieces.items() if not len(rows)]
+        if empty:
+            what = f"rows that share a {rule.shared_kmers}-mer stay together, and leave none for {empty[0]}"
+            raise BadInput(what, wanted="a longer data.shared_kmers", got=f"{len(np.unique(groups))} groups")
         told += f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
     return pieces, told
 

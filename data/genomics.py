@@ -223,6 +223,7 @@ def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) 
     for part, rows in parts.items():
         if not rows.size:
             wanted = f"at least {len(parts)} different rows of a class, or another fraction"
+            wanted += ", or data.target value" * (2 * len(classes) > parts["train"].size)
             raise BadInput(f"no row left for {part}", wanted=wanted, where=where)
 
 

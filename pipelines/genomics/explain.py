@@ -100,6 +100,11 @@ def _check_numbers(flags: ExplainFlags) -> None:
             raise BadInput(f"explain: {name} cannot work", wanted=f"{least} or more", got=value)
 
 
+def _name_of_folder(label: str) -> str:
+    """A folder's name for a label, which may hold what no name of a folder can, or mean another folder."""
+    return label.replace("/", "_") if label.strip(".") else f"label{label}"
+
+
 class Explainer:
     """A trained model, and how its answers are explained.
 
@@ -153,7 +158,7 @@ class Explainer:
         scores = np.asarray(score(outputs))
         own = self._own(outputs, number)
         rows = own[np.argsort(-scores[own], kind="stable")][: self.flags.rows]
-        folder = Path(self.flags.out) / name.replace("/", "_")
+        folder = Path(self.flags.out) / _name_of_folder(name)
         told: dict[str, Any] = {"answer": name, "rows": len(rows), "folder": str(folder), "motifs": [], "figures": []}
         if not len(rows):
             return told

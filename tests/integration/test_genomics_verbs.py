@@ -126,3 +126,12 @@ def test_what_cannot_be_explained_is_refused(known, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="a file is there; wanted --out FOLDER"):
         explain.main(domain("genomics"), [run, "--out", str(tmp_path / "file")], PROGRAM)
+
+
+def test_whatever_a_label_is_called_its_figures_stay_below_the_folder_that_was_asked_for(tmp_path):
+    from pipelines.genomics.logos import meme
+    from pipelines.genomics.motifs import Motif
+
+    assert [explain._name_of_folder(label) for label in ("a/b", "..", "a.b")] == ["a_b", "label..", "a.b"]
+    motif = Motif(np.full((1, 4), 0.25), np.zeros((1, 4)), 2, 1.0)
+    assert "MOTIF a_b_1\n" in meme([("a b_1", motif)], tmp_path / "a.meme").read_text()

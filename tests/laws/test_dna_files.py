@@ -248,6 +248,9 @@ def test_kin_do_not_straddle_a_random_split(tmp_path):
     for part in ("val", "test"):
         assert 10 <= getattr(splits, part).size <= 26
         assert not shares_kmer(getattr(splits, part)["sequence"], splits.train["sequence"], 30).any()
+    told = refused(lambda: load(GenomicsData(path=path, shared_kmers=2), 3))
+    assert told.startswith("rows that share a 2-mer stay together, and leave none for ")
+    assert told.endswith("wanted a longer data.shared_kmers, got 1 groups")
     apart = load(GenomicsData(path=path, val_fraction=0.2, test_fraction=0.2), 3)
     assert shares_kmer(apart.test["sequence"], apart.train["sequence"], 30).any()
 
@@ -271,6 +274,8 @@ def test_sets_of_labels_and_values_are_learnt_too(tmp_path):
     wrong = table(tmp_path, [(b, "high" if i == 5 else "1") for i, b in enumerate(bases)], name="w.csv")
     told = refused(lambda: load(GenomicsData(path=wrong, target="value"), 0))
     assert told == f"{wrong}:7:label: not a value; wanted a finite number, got 'high'"
+    classes = table(tmp_path, [(b, f"{i / 8}") for i, b in enumerate(bases)], name="c.csv")
+    assert refused(lambda: load(GenomicsData(path=classes), 0)).endswith("or another fraction, or data.target value")
     for target, cell, message in [
         ("labels", ".", "no row has a label; wanted labels split by ;, got '.'"),
         ("value", "2", "one value only; wanted values that differ, got '2'"),
