@@ -73,13 +73,13 @@ def _check_rule(parts: Mapping[str, Rows], rule: Rule) -> None:
 def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[dict[str, np.ndarray], str]:
     groups = kmer_groups(whole["sequence"], rule.shared_kmers) if rule.shared_kmers else None
     pieces, told = folding.carved(strata(whole["label"]), shares, seed=rule.seed, groups=groups)
-    if rule.shared_kmers:
-        empty = [part for part, rows in pieces.items() if not len(rows)]
-        if empty:
-            what = f"rows that share a {rule.shared_kmers}-mer stay together, and leave none for {empty[0]}"
+    if groups is None:
+        return pieces, told
+    for part, rows in pieces.items():
+        if not len(rows):
+            what = f"rows that share a {rule.shared_kmers}-mer stay together, and leave none for {part}"
             raise BadInput(what, wanted="a longer data.shared_kmers", got=f"{len(np.unique(groups))} groups")
-        told += f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
-    return pieces, told
+    return pieces, told + f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
 
 
 def _by_chromosome(places: np.ndarray, chromosomes: Mapping[str, Sequence[str]]) -> tuple[dict[str, np.ndarray], str]:

@@ -118,7 +118,7 @@ def load(options: GenomicsData, seed: int) -> Splits:
     }
     _check_kept(parts, files)
     parts, rule = divide(parts, learnt.chromosomes[keep[next(iter(keep))]], options.rule(seed))
-    _check_parts(parts, names, next(iter(files.values())).path)
+    _check_parts(parts, names, next(iter(files.values())).path, options.shared_kmers)
     meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
     meta |= {"split_rule": rule, "duplicates": report}
     return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives, options.piece)
@@ -215,10 +215,11 @@ def _check_kept(parts: Mapping[str, Rows], files: Mapping[str, Labelled]) -> Non
             raise BadInput("no row is left without its duplicates", wanted=wanted, where=files[part].path)
 
 
-def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) -> None:
+def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str, shared_kmers: int) -> None:
     counts = summary(parts["train"]["label"], classes)
     if classes and (empty := [name for name, count in counts.items() if not count]):
         wanted = "rows that are neither held out nor repeated under another label"
+        wanted += f", or data.shared_kmers above {shared_kmers}" * bool(shared_kmers)
         raise BadInput(f"class {empty[0]!r} has no row left to learn from", wanted=wanted, where=where)
     for part, rows in parts.items():
         if not rows.size:

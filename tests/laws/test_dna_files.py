@@ -248,6 +248,10 @@ def test_kin_do_not_straddle_a_random_split(tmp_path):
     for part in ("val", "test"):
         assert 10 <= getattr(splits, part).size <= 26
         assert not shares_kmer(getattr(splits, part)["sequence"], splits.train["sequence"], 30).any()
+    alike = table(tmp_path, [(b if i % 2 else "ACGTACGTA" + b, "xy"[i % 2]) for i, b in enumerate(bases)], name="b.csv")
+    told = refused(lambda: load(GenomicsData(path=alike, shared_kmers=9), 3))
+    assert "class 'x' has no row left to learn from" in told
+    assert told.endswith("or data.shared_kmers above 9")
     told = refused(lambda: load(GenomicsData(path=path, shared_kmers=2), 3))
     assert told.startswith("rows that share a 2-mer stay together, and leave none for ")
     assert told.endswith("wanted a longer data.shared_kmers, got 1 groups")
