@@ -70,7 +70,8 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
     rows = max(1, BASES // export.metadata["data"]["length"])
     told = _score(Served(export, rows), export.metadata, Genome(path), file, flags)
-    Report(flags.json).note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
+    beside = Report(flags.json or not flags.out)  # where stdout is the table, nothing else is written there
+    beside.note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
     return {"schema": 1, "model": export.name, "version": export.version, **told, "out": flags.out}
 
 

@@ -52,6 +52,14 @@ def test_changes_that_break_a_motif_count_most(known, tmp_path):
     assert [row["why"] for row in csv.DictReader(unscored.open())][1] == "no chromosome 'chr7' in the genome"
 
 
+def test_on_stdout_the_table_stands_alone(known, capsys):
+    made, run = known
+    variants.main(domain("genomics"), [run, str(made.changes)], PROGRAM)
+    said = capsys.readouterr()
+    assert {len(row) for row in csv.reader(said.out.splitlines())} == {10}
+    assert "100 changes scored" in said.err
+
+
 def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path, capsys):
     _, run = known
     changes, out = tmp_path / "a.csv", tmp_path / "out.csv"
