@@ -13,8 +13,9 @@ from data.errors import BadInput
 from data.fasta import SUFFIXES, Record, is_fasta, read_fasta
 from data.genome import COLUMNS, Genome, Interval, is_bed, read_bed
 from data.sequences import other_strand
-from data.tables import Table, stream
+from data.tables import Table, stream, text_lines, unpacked
 
+SIGNAL = "signalValue"  # seventh column of the peaks of ENCODE
 CHUNK = 20_000  # rows held at a time
 
 
@@ -24,7 +25,7 @@ class Form:
 
     Attributes:
         sequence_column: of a table.
-        label_column: of a table; key of a FASTA header's label, `label=CTCF`; column of BED, else its name.
+        label_column: of a table; key of a FASTA header's label, `label=CTCF`; column of BED, by default its name.
         chromosome_column: of a table that has it.
         genome: FASTA of which BED files name intervals.
         width: bases that are taken about the centre of an interval; 0 takes the interval.
@@ -61,16 +62,19 @@ def pieces(path: str, form: Form, *, labelled: bool = True) -> Iterator[Piece]:
     """The rows of a file or a folder, in order.
 
     Args:
-        path: CSV, TSV, FASTA or BED by its name, plain or gzip; or a folder with a FASTA file for each class.
+        path: CSV, TSV, FASTA, BED or narrowPeak by its name, FASTA by its first letter too, plain or gzip; or a folder
+            with a FASTA file for each class.
         form: columns, genome, width.
         labelled: whether labels are read, and missed where there is none.
 
     Raises:
         BadInput: with file, line and column.
     """
+    if form.width < 0:
+        raise BadInput("data.width cannot work", wanted="0, or so many bases", got=form.width)
     if Path(path).is_dir():
         yield from _of_folder(path, labelled)
-    elif is_fasta(path):
+    elif is_fasta(path) or (Path(path).is_file() and next(text_lines(path), "").startswith(">")):
         yield from _of_fasta(path, form.label_column if labelled else "")
     elif is_bed(path):
         yield from _of_bed(path, form, labelled)
@@ -111,12 +115,13 @@ def _of_folder(path: str, labelled: bool) -> Iterator[Piece]:
     if inner:
         wanted = "a FASTA file for each class, none of them in a folder of its own"
         raise BadInput("a folder within the folder of classes", wanted=wanted, where=inner[0])
-    files = sorted(str(file) for file in Path(path).iterdir() if is_fasta(file.name) and file.is_file())
+    # Names that begin with a point are hidden: some systems lay such a file beside each one that they copy.
+    files = sorted(str(f) for f in Path(path).iterdir() if is_fasta(f.name) and f.is_file() and f.name[0] != ".")
     if not files:
         wanted = f"a FASTA file for each class, {' '.join(SUFFIXES)}, plain or .gz"
         raise BadInput("no FASTA file in this folder", wanted=wanted, where=path)
     for file in files:
-        name = Path(file).name.removesuffix(".gz")
+        name = unpacked(Path(file).name)
         yield from _of_fasta(file, "", name[: name.rindex(".")] if labelled else "")
 
 
@@ -124,15 +129,26 @@ def _of_bed(path: str, form: Form, labelled: bool) -> Iterator[Piece]:
     if not form.genome:
         raise BadInput("intervals without a genome", wanted="data.genome, the FASTA file that they lie in", where=path)
     genome, intervals = Genome(form.genome), read_bed(path)
-    column = form.label_column if form.label_column in COLUMNS else "name"
+    column = _label_column(path, form) if labelled else ""
+    header = (*COLUMNS, SIGNAL) if column == SIGNAL else COLUMNS
     while some := list(islice(intervals, CHUNK)):
         for interval in some:
             genome.require(interval.chromosome, interval.end, f"{path}:{interval.line}")
-        rows = [[str(getattr(interval, name)) for name in COLUMNS] for interval in some]
-        table = Table(path, COLUMNS, rows, [interval.line for interval in some])
+        rows = [[str(cell) for cell in interval[1 : len(header) + 1]] for interval in some]
+        table = Table(path, header, rows, [interval.line for interval in some])
         labels = table.column(column) if labelled else []
         sequences = [_bases(genome, interval.around(form.width)) for interval in some]
         yield Piece(table, sequences, labels, table.cells("chromosome"))
+
+
+def _label_column(path: str, form: Form) -> str:
+    """The column of labels: the name where no other is asked for; what is asked for and not there is not made up."""
+    if form.label_column == Form.label_column:
+        return "name"
+    if form.label_column not in (*COLUMNS, SIGNAL):
+        wanted = f"name, score or {SIGNAL}, the seventh"
+        raise BadInput("no such column in BED", wanted=wanted, got=repr(form.label_column), where=path)
+    return form.label_column
 
 
 def _bases(genome: Genome, interval: Interval) -> str:

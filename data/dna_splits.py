@@ -43,8 +43,9 @@ def divide(parts: Mapping[str, Rows], places: np.ndarray, rule: Rule) -> tuple[d
         The parts, and the rule in words.
 
     Raises:
-        BadInput: shares that leave nothing, chromosomes that no row is on.
+        BadInput: shares that leave nothing, chromosomes that no row is on, rules that exclude each other.
     """
+    _check_rule(parts, rule)
     missing = [part for part in ("val", "test") if part not in parts]
     if not missing:
         return {part: parts[part] for part in PARTS}, "files as given"
@@ -58,12 +59,27 @@ def divide(parts: Mapping[str, Rows], places: np.ndarray, rule: Rule) -> tuple[d
     return {part: found[part] for part in PARTS}, told + given
 
 
+def _check_rule(parts: Mapping[str, Rows], rule: Rule) -> None:
+    """Refuse a rule that would not be followed, since what it holds apart would be learnt from."""
+    for part in ("val", "test"):
+        if part in parts and rule.chromosomes[part]:
+            wanted = f"data.{part} or data.{part}_chromosomes"
+            raise BadInput(f"{part} is both a file and chromosomes", wanted=wanted, got="both")
+    if rule.shared_kmers and any(rule.chromosomes.values()):
+        wanted = "data.shared_kmers, or chromosomes that are held out"
+        raise BadInput("one split by two rules", wanted=wanted, got="both")
+
+
 def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[dict[str, np.ndarray], str]:
     groups = kmer_groups(whole["sequence"], rule.shared_kmers) if rule.shared_kmers else None
     pieces, told = folding.carved(strata(whole["label"]), shares, seed=rule.seed, groups=groups)
-    if rule.shared_kmers:
-        told += f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
-    return pieces, told
+    if groups is None:
+        return pieces, told
+    for part, rows in pieces.items():
+        if not len(rows):
+            what = f"rows that share a {rule.shared_kmers}-mer stay together, and leave none for {part}"
+            raise BadInput(what, wanted="a longer data.shared_kmers", got=f"{len(np.unique(groups))} groups")
+    return pieces, told + f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
 
 
 def _by_chromosome(places: np.ndarray, chromosomes: Mapping[str, Sequence[str]]) -> tuple[dict[str, np.ndarray], str]:

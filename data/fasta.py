@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from data.errors import BadInput
-from data.tables import text_lines
+from data.tables import text_lines, unpacked
 
 SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas")
 _PLACE = re.compile(r"^(\w[\w.]*):\d[\d,]*-\d[\d,]*(?:\([+-]\))?$")
@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
 def is_fasta(path: str) -> bool:
     """Whether a file is named as FASTA files are."""
-    return path.lower().removesuffix(".gz").endswith(SUFFIXES)
+    return unpacked(path).lower().endswith(SUFFIXES)
 
 
 def read_fasta(path: str) -> Iterator[Record]:
@@ -59,6 +59,10 @@ def read_fasta(path: str) -> Iterator[Record]:
     line, header, parts, seen = 0, "", list[str](), dict[str, int]()
     for number, text in enumerate(text_lines(path), start=1):
         text = text.rstrip("\r\n").strip(" \t")
+        if "\r" in text:
+            raise BadInput(
+                "a carriage return within a line", wanted="lines that end in LF or CRLF", where=f"{path}:{number}"
+            )
         if text.startswith(">"):
             if line:
                 yield _record(path, line, header, parts, seen)
@@ -74,7 +78,7 @@ def read_fasta(path: str) -> Iterator[Record]:
 
 
 def _record(path: str, line: int, header: str, parts: list[str], seen: dict[str, int]) -> Record:
-    name, _, description = header.strip().partition(" ")
+    name, description = (*header.strip().split(maxsplit=1), "", "")[:2]
     if not name:
         raise BadInput("header without a name", wanted=">NAME", where=f"{path}:{line}")
     if (first := seen.setdefault(name, line)) != line:
@@ -83,4 +87,4 @@ def _record(path: str, line: int, header: str, parts: list[str], seen: dict[str,
     sequence = "".join(parts)
     if not sequence:
         raise BadInput(f"{name} has no sequence", wanted="bases behind its header", where=f"{path}:{line}")
-    return Record(line, name, description.strip(), sequence)
+    return Record(line, name, description, sequence)

@@ -66,6 +66,9 @@ def grouped_split(
     """
     left, found = np.arange(len(labels)), {}
     for name, share in parts.items():
+        if not len(left):  # a group that is all there is stands in the first part
+            found[name] = left
+            continue
         share = share * len(labels) / len(left)  # of what is left
         held = _held_out(labels[left], share, seed, groups[left])
         found[name], left = left[held], left[~held]

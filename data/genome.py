@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 from data.errors import BadInput
-from data.tables import is_gzip, text_lines
+from data.tables import is_gzip, text_lines, unpacked
 
 _HEADERS = ("track", "browser", "#")
+_INDEXED = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
 COLUMNS = ("chromosome", "start", "end", "name", "score", "strand")
 
 
@@ -26,6 +28,7 @@ class Interval(NamedTuple):
         name: fourth column; empty where there is none.
         score: fifth column.
         strand: sixth column: +, - or . for none.
+        signal: seventh column, the strength of a peak in narrowPeak and broadPeak.
     """
 
     line: int
@@ -35,6 +38,7 @@ class Interval(NamedTuple):
     name: str = ""
     score: str = ""
     strand: str = "."
+    signal: str = ""
 
     def around(self, width: int) -> Interval:
         """As many bases about the same centre; itself for width 0."""
@@ -45,8 +49,8 @@ class Interval(NamedTuple):
 
 
 def is_bed(path: str) -> bool:
-    """Whether a file is named as BED files are."""
-    return path.lower().removesuffix(".gz").endswith(".bed")
+    """Whether a file is named as BED files, or the peaks of ENCODE, are."""
+    return unpacked(path).lower().endswith((".bed", ".narrowpeak", ".broadpeak"))
 
 
 def read_bed(path: str) -> Iterator[Interval]:
@@ -74,7 +78,7 @@ def _interval(text: str, line: int, where: str) -> Interval:
     if start >= end:
         wanted = "a start below the end (BED counts starts from 0 and leaves ends out)"
         raise BadInput("start and end are swapped or equal", wanted=wanted, got=f"{start} to {end}", where=where)
-    found = Interval(line, cells[0], start, end, *(cell.strip() for cell in cells[3:6]))
+    found = Interval(line, cells[0], start, end, *(cell.strip() for cell in cells[3:7]))
     if found.strand not in ("+", "-", "."):
         raise BadInput("unknown strand", wanted="+, - or .", got=repr(found.strand), where=f"{where}:strand")
     return found
@@ -107,16 +111,45 @@ class Genome:
 
     @cached_property
     def _file(self) -> Any:
+        index = Path(self.path + ".fai")
+        known = index.exists()
+        try:
+            file = self._indexed(known)
+            self._check_places(file.faidx.index, known)
+        except BadInput:
+            if not known:
+                index.unlink(missing_ok=True)
+            raise
+        return file
+
+    def _indexed(self, known: bool) -> Any:
         import pyfaidx
 
         try:
             return pyfaidx.Fasta(self.path, as_raw=True, rebuild=False)
         except (pyfaidx.FastaIndexingError, ValueError) as error:
-            wanted = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
-            raise BadInput("the genome cannot be indexed", wanted=wanted, got=error, where=self.path) from None
+            if known:
+                raise self._foreign_index(error) from None
+            raise BadInput("the genome cannot be indexed", wanted=_INDEXED, got=error, where=self.path) from None
         except OSError as error:
             wanted = "a folder that can be written to, or an index beside the genome"
             raise BadInput("the genome's index cannot be written", wanted=wanted, got=error, where=self.path) from None
+
+    def _foreign_index(self, got: object) -> BadInput:
+        wanted = "no index, or a new one"
+        return BadInput("the index is not of this genome", wanted=wanted, got=got, where=self.path + ".fai")
+
+    def _check_places(self, index: Mapping[str, Any], known: bool) -> None:
+        """Refuse places behind which no next chromosome begins: they would give other bases, and say nothing."""
+        size = os.path.getsize(self.path)
+        with open(self.path, "rb") as file:
+            wrong = [name for name, place in index.items() if not _fits(file, size, place)]
+        if known and (wrong or not index):
+            raise self._foreign_index(f"other places of {wrong[0]}" if wrong else "no chromosome")
+        if wrong:
+            # An index knows one length of line and one kind of end for each chromosome.
+            raise BadInput("the genome cannot be indexed", wanted=_INDEXED, got=f"lines of {wrong[0]} that end in two "
+                           "ways", where=self.path)  # fmt: skip
 
     @cached_property
     def lengths(self) -> dict[str, int]:
@@ -140,15 +173,26 @@ class Genome:
             BadInput: no such chromosome, or one that ends before.
         """
         if chromosome not in self.lengths:
-            wanted = f"one that {self.path} has{_meant(chromosome, list(self.lengths))}"
+            near = (
+                [renamed] if (renamed := self.renamed(chromosome)) else get_close_matches(chromosome, self.lengths, n=1)
+            )
+            wanted = f"one that {self.path} has" + "".join(f", such as {name}" for name in near)
             raise BadInput("unknown chromosome", wanted=wanted, got=repr(chromosome), where=where)
         if end > (length := self.lengths[chromosome]):
             first = " (does the file count from 1? BED counts from 0)" if end == length + 1 else ""
             wanted = f"an end of at most {length}"
             raise BadInput(f"beyond the end of {chromosome}{first}", wanted=wanted, got=end, where=where)
 
+    def renamed(self, name: str) -> str:
+        """What `1` means where the genome has `chr1`, or the other way about; empty where it has neither."""
+        other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
+        return other if other in self.lengths else ""
 
-def _meant(name: str, names: Sequence[str]) -> str:
-    other = name.removeprefix("chr") if name.startswith("chr") else f"chr{name}"
-    close = [other] if other in names else get_close_matches(name, names, n=1)
-    return f", such as {close[0]}" if close else ""
+
+def _fits(file: BinaryIO, size: int, place: Any) -> bool:
+    """Whether bases begin behind a header, and end where the file does or the next header begins."""
+    file.seek(max(place.offset - 1, 0))
+    begins = file.read(1) == b"\n"
+    file.seek(place.bend)
+    behind = file.read(64).lstrip()
+    return begins and place.bend <= size + len("\r\n") and (not behind or behind.startswith(b">"))

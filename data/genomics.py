@@ -40,7 +40,8 @@ class GenomicsData:
         genome: FASTA file that the intervals of BED files lie in.
         width: bases that are taken about the centre of each interval; 0 takes the interval.
         sequence_column: name of the column of sequences.
-        label_column: column of labels; in FASTA headers the word behind `label=`; of BED name or score.
+        label_column: column of labels; in FASTA headers the word behind `label=`; of BED its name, or score, or
+            signalValue, the seventh column of narrowPeak.
         chromosome_column: name of the column of chromosomes, in tables that have one.
         target: what a label says: one class, some of several labels (split by ;), or a value to be predicted.
         val_fraction: share of the rows held out to choose by where no file is given, above 0 and below 1.
@@ -117,7 +118,7 @@ def load(options: GenomicsData, seed: int) -> Splits:
     }
     _check_kept(parts, files)
     parts, rule = divide(parts, learnt.chromosomes[keep[next(iter(keep))]], options.rule(seed))
-    _check_parts(parts, names, next(iter(files.values())).path)
+    _check_parts(parts, names, next(iter(files.values())).path, options.shared_kmers)
     meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
     meta |= {"split_rule": rule, "duplicates": report}
     return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives, options.piece)
@@ -214,14 +215,16 @@ def _check_kept(parts: Mapping[str, Rows], files: Mapping[str, Labelled]) -> Non
             raise BadInput("no row is left without its duplicates", wanted=wanted, where=files[part].path)
 
 
-def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str) -> None:
+def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str, shared_kmers: int) -> None:
     counts = summary(parts["train"]["label"], classes)
     if classes and (empty := [name for name, count in counts.items() if not count]):
         wanted = "rows that are neither held out nor repeated under another label"
+        wanted += f", or data.shared_kmers above {shared_kmers}" * bool(shared_kmers)
         raise BadInput(f"class {empty[0]!r} has no row left to learn from", wanted=wanted, where=where)
     for part, rows in parts.items():
         if not rows.size:
             wanted = f"at least {len(parts)} different rows of a class, or another fraction"
+            wanted += ", or data.target value" * (2 * len(classes) > parts["train"].size)
             raise BadInput(f"no row left for {part}", wanted=wanted, where=where)
 
 

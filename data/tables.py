@@ -12,6 +12,7 @@ import difflib
 import gzip
 import itertools
 import os
+import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -185,9 +186,13 @@ def _not_a_row(error: csv.Error, where: str) -> BadInput:
 
 
 def _delimiter(name: str, header: str) -> str:
-    stem = name.lower().removesuffix(".gz")
-    usual = "\t" if stem.endswith((".tsv", ".tab")) else ","
+    usual = "\t" if unpacked(name).lower().endswith((".tsv", ".tab")) else ","
     return usual if usual in header else max(usual + "\t;,", key=header.count)
+
+
+def unpacked(name: str) -> str:
+    """A file's name without what says that it is packed: gzip, or bgzip, which is gzip in blocks."""
+    return re.sub(r"\.b?gz$", "", name, flags=re.IGNORECASE)
 
 
 def is_gzip(path: str) -> bool:

@@ -25,19 +25,27 @@ def in_order(names: Iterable[str]) -> list[str]:
 def names_of(target: Target, labels: np.ndarray, place: Place) -> list[str]:
     """The classes, or the labels that rows may have; none of values.
 
+    There must be something to learn: two classes, one label, two values.
+
     Args:
         target: what a row's text says.
         labels: (rows,) text.
         place: row -> `file:line:column`.
 
     Raises:
-        BadInput: one class only.
+        BadInput: one class or value only, or no label at all.
     """
     if target == "value":
+        if len(set(labels.tolist())) < 2:
+            raise BadInput("one value only", wanted="values that differ", got=repr(str(labels[0])), where=place(0))
         return []
     names = in_order({name for cell in set(labels.tolist()) for name in _parts(target, cell)})
     if target == "class" and len(names) < 2:
         raise BadInput("one class only", wanted="at least two different labels", got=repr(names[0]), where=place(0))
+    if not names:
+        raise BadInput(
+            "no row has a label", wanted=f"labels split by {SEPARATOR}", got=repr(str(labels[0])), where=place(0)
+        )
     return names
 
 
@@ -58,7 +66,8 @@ def column_of(target: Target, labels: np.ndarray, names: Sequence[str], place: P
     """
     texts, inverse = np.unique(labels, return_inverse=True)
     if target == "value":
-        numbers = np.array([_number(text) for text in texts.tolist()], np.float32)
+        with np.errstate(over="ignore"):  # infinite, and refused below
+            numbers = np.array([_number(text) for text in texts.tolist()]).astype(np.float32)
         _require(np.isfinite(numbers), inverse, labels, place, "not a value", "a finite number")
         return numbers[inverse]
     index = {name: number for number, name in enumerate(names)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from data.errors import BadInput
 from data.genome import Genome
-from data.tables import stream, text_lines
+from data.tables import stream, text_lines, unpacked
 
 COLUMNS = ("chrom", "pos", "ref", "alt")
 _BASES = re.compile("[ACGTNacgtn]+")
@@ -38,29 +39,40 @@ def read_variants(path: str) -> Iterator[Variant]:
     """The changes of a file, in order.
 
     Args:
-        path: VCF, known by its first line, or CSV or TSV with the columns chrom, pos, ref and alt; plain or gzip.
+        path: VCF, known by its name or its first line, or CSV or TSV with the columns chrom, pos, ref and alt; plain
+            or gzip.
 
     Raises:
         BadInput: with file, line and column.
     """
-    first = next(text_lines(path), "")
-    found = _of_vcf(path) if first.startswith("##fileformat=VCF") or first.startswith("#CHROM") else _of_table(path)
+    found = _of_vcf(path) if _is_vcf(path) else _of_table(path)
     for line, (chromosome, position, identifier, ref, alts) in found:
         for alt in alts.split(","):
             place = f"{path}:{line}"
             yield Variant(line, chromosome, _position(position, place), ref, alt.strip(), identifier)
 
 
+def _is_vcf(path: str) -> bool:
+    """Whether a file is named as VCF is, or begins so; a pipe, which can be read once, is known by its name."""
+    if unpacked(path).lower().endswith(".vcf"):
+        return True
+    return Path(path).is_file() and next(text_lines(path), "").startswith(("##", "#CHROM"))
+
+
 def _of_vcf(path: str) -> Iterator[tuple[int, tuple[str, str, str, str, str]]]:
+    found = 0
     for number, text in enumerate(text_lines(path), start=1):
         if text.startswith("#") or not text.strip():
             continue
+        found += 1
         cells = text.rstrip("\r\n").split("\t")
         if len(cells) < 5:
             wanted = "CHROM, POS, ID, REF and ALT, between tabs"
             raise BadInput("too few columns", wanted=wanted, got=len(cells), where=f"{path}:{number}")
         chromosome, position, identifier, ref, alts = cells[:5]
         yield number, (chromosome, position, "" if identifier == "." else identifier, ref, alts)
+    if not found:
+        raise BadInput("no change", wanted="lines of CHROM, POS, ID, REF and ALT", where=path)
 
 
 def _of_table(path: str) -> Iterator[tuple[int, tuple[str, str, str, str, str]]]:
@@ -82,7 +94,8 @@ def why_not(variant: Variant, genome: Genome) -> str:
         if not _BASES.fullmatch(bases):
             return f"{name} is {bases!r}, not bases"
     if variant.chromosome not in genome.lengths:
-        return f"no chromosome {variant.chromosome!r} in the genome"
+        renamed = genome.renamed(variant.chromosome)
+        return f"no chromosome {variant.chromosome!r} in the genome" + f", which has {renamed}" * bool(renamed)
     start, end = variant.position - 1, variant.position - 1 + len(variant.ref)
     if end > genome.lengths[variant.chromosome]:
         return f"beyond the end of {variant.chromosome}, {genome.lengths[variant.chromosome]}"

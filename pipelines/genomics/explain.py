@@ -32,7 +32,7 @@ class ExplainFlags:
         method: change each base in turn, or integrate gradients, which is quicker and less exact.
         rows: sequences of a class from which motifs are made, the surest first.
         motifs: most motifs of a class.
-        width: bases of a motif.
+        width: bases of a motif, 7 or more; at most as many as sequences have.
         draw: sequences of a class that are drawn one by one.
         json: print one JSON object on stdout, everything else on stderr.
     """
@@ -51,12 +51,14 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     """Explain a model's answers for its test rows or a file.
 
     Raises:
-        BadInput: no such model, file, label or method.
+        BadInput: no such model, file, label or method, or sizes that cannot work.
     """
     names, rest = positional(arguments)
     flags = parse(
         ExplainFlags, rest, program, "explain [MODEL] [FILE]: bases that decided, and motifs that sequences share."
     )
+    if Path(flags.out).is_file():
+        raise BadInput("explain: a file is there", wanted="--out FOLDER", got=flags.out)
     place, file = model_and_file(names)
     export, _, model = open_trained(domain, place)
     from pipelines.genomics.importance import answers
@@ -89,6 +91,20 @@ def _line(told: Mapping[str, Any]) -> str:
     return f"{told['answer']}: {told['rows']:,} sequences, {motifs}; drawn in {told['folder']}"
 
 
+def _check_numbers(flags: ExplainFlags) -> None:
+    """Refuse sizes that no motif or figure can have, before anything is computed."""
+    from pipelines.genomics.motifs import SEED
+
+    for name, least in {"rows": 1, "motifs": 0, "draw": 0, "width": SEED}.items():
+        if (value := getattr(flags, name)) < least:
+            raise BadInput(f"explain: {name} cannot work", wanted=f"{least} or more", got=value)
+
+
+def _name_of_folder(label: str) -> str:
+    """A folder's name for a label, which may hold what no name of a folder can, or mean another folder."""
+    return label.replace("/", "_") if label.strip(".") else f"label{label}"
+
+
 class Explainer:
     """A trained model, and how its answers are explained.
 
@@ -106,6 +122,7 @@ class Explainer:
 
         if flags.method not in METHODS:
             raise BadInput("explain: unknown method", wanted=f"one of {', '.join(METHODS)}", got=flags.method)
+        _check_numbers(flags)
         fixed = metadata["data"]["shortest"] == metadata["data"]["length"]
         if flags.method == "gradients" and not (fixed and any(layer.name == "bases" for layer in model.layers)):
             wanted = "mutagenesis for sequences of different lengths and for ensembles"
@@ -141,7 +158,7 @@ class Explainer:
         scores = np.asarray(score(outputs))
         own = self._own(outputs, number)
         rows = own[np.argsort(-scores[own], kind="stable")][: self.flags.rows]
-        folder = Path(self.flags.out) / name.replace("/", "_")
+        folder = Path(self.flags.out) / _name_of_folder(name)
         told: dict[str, Any] = {"answer": name, "rows": len(rows), "folder": str(folder), "motifs": [], "figures": []}
         if not len(rows):
             return told
@@ -164,10 +181,11 @@ class Explainer:
     def _motifs(self, codes: np.ndarray, found: Importance, name: str, folder: Path) -> dict[str, Any]:
         """Find, draw and write what the sequences share."""
         from pipelines.genomics import logos
-        from pipelines.genomics.motifs import find_motifs
+        from pipelines.genomics.motifs import SEED, find_motifs
 
         bases = (codes[..., None] == np.array([1, 2, 4, 8])).astype(float)
-        motifs = find_motifs(bases, found.contributions, self.flags.motifs, self.flags.width)
+        width = min(self.flags.width, bases.shape[1])
+        motifs = find_motifs(bases, found.contributions, self.flags.motifs, width) if width >= SEED else []
         if not motifs:
             return {"motifs": [], "figures": []}
         figure = logos.motif_logos(motifs, f"What speaks for {name}", folder / "motifs.png")

@@ -79,7 +79,7 @@ def meme(motifs: Sequence[tuple[str, Motif]], path: Path) -> Path:
     lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
     for name, motif in motifs:
         lines += [
-            f"MOTIF {name}",
+            f"MOTIF {'_'.join(name.split())}",  # what stands behind a blank is another name of it
             f"letter-probability matrix: alength= 4 w= {len(motif.frequencies)} nsites= {motif.windows}",
         ]
         lines += [" ".join(f"{share:.6f}" for share in row) for row in motif.frequencies]

@@ -28,7 +28,7 @@ from pipelines.classify import (
 )
 from pipelines.finetuning import freeze, take_up
 from pipelines.genomics import baselines
-from pipelines.genomics.strata import accuracy_by_content
+from pipelines.genomics.strata import accuracy_by_content, error_by_content
 from pipelines.measures import multi_label, regression
 from pipelines.run import FineTuning, Run
 from pipelines.served_graph import most_likely, numbered, refuse
@@ -73,6 +73,25 @@ def figures(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: P
     drawn = plots.classifier(rows["label"], outputs["probabilities"], meta["classes"], folder)
     correct = outputs["probabilities"].argmax(1) == rows["label"]
     return [*drawn, accuracy_by_content(correct, rows["sequence"], folder / "accuracy_by_content.png")]
+
+
+def figures_of_labels(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
+    """Figures of the test rows, whose labels are each a question by itself: is it there."""
+    chances, truth = outputs["probabilities"], rows["label"] > 0
+    if not np.isfinite(chances).all():
+        return []
+    both = np.stack([1 - chances, chances], axis=-1).reshape(-1, 2)
+    return [
+        plots.reliability(truth.reshape(-1).astype(np.int32), both, folder / "reliability.png"),
+        accuracy_by_content((chances > 0.5) == truth, rows["sequence"], folder / "accuracy_by_content.png"),
+    ]
+
+
+def figures_of_values(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta, folder: Path) -> list[Path]:
+    """Figures of the test rows."""
+    truth, value = rows["label"], outputs["value"]
+    drawn = plots.predicted_values(truth, value, folder / "values.png")
+    return [drawn, error_by_content(value - truth, rows["sequence"], folder / "error_by_content.png")]
 
 
 Answer = Callable[[Any, Meta], dict[str, Any]]
@@ -168,7 +187,7 @@ LABELS = replace(
     named=lambda outputs, meta: {"probabilities": 1 / (1 + np.exp(-outputs))},
     evaluate=lambda outputs, rows, meta: multi_label(rows["label"], outputs["probabilities"]),
     baselines=baselines.of_labels,
-    plots=lambda outputs, rows, meta, folder: [],
+    plots=figures_of_labels,
     serving=partial(
         serving,
         answer=lambda logits, meta: {"probabilities": tf.sigmoid(logits)},
@@ -184,9 +203,7 @@ VALUE = replace(
     named=lambda outputs, meta: {"value": outputs[:, 0]},
     evaluate=lambda outputs, rows, meta: regression(rows["label"], outputs["value"]),
     baselines=baselines.of_values,
-    plots=lambda outputs, rows, meta, folder: [
-        plots.predicted_values(rows["label"], outputs["value"], folder / "values.png")
-    ],
+    plots=figures_of_values,
     serving=partial(
         serving,
         answer=lambda values, meta: {"value": values[:, 0]},

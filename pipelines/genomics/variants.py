@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     if flags.json and not flags.out:
         raise BadInput("variants: stdout is for JSON", wanted="--out FILE beside --json")
     *model, file = names
+    if Path(file).is_dir():
+        raise BadInput("variants: no file of changes", wanted="[MODEL] FILE", got=f"the folder {file}")
+    _check_apart(file, flags)
     start_tensorflow()
     from pipelines.report import Report
     from pipelines.verbs import Served, find
@@ -66,8 +70,17 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
     rows = max(1, BASES // export.metadata["data"]["length"])
     told = _score(Served(export, rows), export.metadata, Genome(path), file, flags)
-    Report(flags.json).note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
+    beside = Report(flags.json or not flags.out)  # where stdout is the table, nothing else is written there
+    beside.note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
     return {"schema": 1, "model": export.name, "version": export.version, **told, "out": flags.out}
+
+
+def _check_apart(file: str, flags: VariantsFlags) -> None:
+    """Refuse to write over what is read, or twice to one place."""
+    paths = [str(Path(path).resolve()) for path in (file, flags.out, flags.unscored) if path]
+    if len(set(paths)) < len(paths):
+        wanted = "FILE, --out and --unscored each of its own"
+        raise BadInput("variants: one file is named twice", wanted=wanted, got=Path(paths[-1]).name)
 
 
 def _score(
@@ -78,13 +91,15 @@ def _score(
 
     scored, odd, first = 0, 0, ""
     aside = whole_file(flags.unscored) if flags.unscored else nullcontext()
+    pieces = _pieces(read_variants(file), genome)
+    begun = list(islice(pieces, 1))  # what cannot be read at all is told before anything is written
     with whole_file(flags.out) as target, aside as others:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow([*HEADER, *columns(metadata)])
         listed = csv.writer(others, lineterminator="\n") if others else None
         if listed:
             listed.writerow([*HEADER, "line", "why"])
-        for good, bad in _pieces(read_variants(file), genome):
+        for good, bad in chain(begun, pieces):
             if good:
                 writer.writerows(_rows(good, effects(served, metadata, genome, good)))
             if listed:

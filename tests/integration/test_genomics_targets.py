@@ -46,6 +46,7 @@ def test_sets_of_labels_are_learnt_served_and_judged(tmp_path):
     assert set(result["scores"]["test"]) == {"auroc", "auprc", "accuracy", "nll"}
     assert result["scores"]["test"]["auroc"] > 0.8
     assert set(result["baselines"]) == {"positional_regression", "kmer_regression"}
+    assert {"reliability", "accuracy_by_content"} <= {p.stem for p in Path(result["run_dir"], "plots").iterdir()}
     genomics = domain("genomics")
     told = evaluate(genomics, result["run_dir"], "", json=True)["scores"]["test"]
     assert told == pytest.approx(result["scores"]["test"], abs=1e-5)
@@ -68,6 +69,7 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
     values = np.array([[float(row["label"]), float(row["value"])] for row in rows])
     assert np.corrcoef(values.T)[0, 1] > 0.7
     assert abs(values[:, 1].mean() - values[:, 0].mean()) < 20
+    assert {"values", "error_by_content"} <= {p.stem for p in Path(result["run_dir"], "plots").iterdir()}
     page = Path(summary([result["run_dir"], "--json"], "summary")["page"]).read_text()
     for word in ("kmer_regression", "on test: r2", "a.csv", "src='data:image/png", "fit.epochs"):
         assert word in page

@@ -52,7 +52,15 @@ def test_changes_that_break_a_motif_count_most(known, tmp_path):
     assert [row["why"] for row in csv.DictReader(unscored.open())][1] == "no chromosome 'chr7' in the genome"
 
 
-def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path):
+def test_on_stdout_the_table_stands_alone(known, capsys):
+    made, run = known
+    variants.main(domain("genomics"), [run, str(made.changes)], PROGRAM)
+    said = capsys.readouterr()
+    assert {len(row) for row in csv.reader(said.out.splitlines())} == {10}
+    assert "100 changes scored" in said.err
+
+
+def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path, capsys):
     _, run = known
     changes, out = tmp_path / "a.csv", tmp_path / "out.csv"
     changes.write_text("chrom,pos,ref,alt\n7,1,A,C\n")
@@ -61,6 +69,18 @@ def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path):
     assert not out.exists()
     with pytest.raises(BadInput, match="variants: a file is needed"):
         variants.main(domain("genomics"), [], PROGRAM)
+    for flags in (["--out", str(changes)], ["--out", str(out), "--unscored", str(out)]):
+        with pytest.raises(
+            BadInput, match="one file is named twice; wanted FILE, --out and --unscored each of its own"
+        ):
+            variants.main(domain("genomics"), [run, str(changes), *flags], PROGRAM)
+    assert changes.read_text().startswith("chrom")
+    with pytest.raises(BadInput, match=r"no file of changes; wanted .*, got the folder"):
+        variants.main(domain("genomics"), [run], PROGRAM)
+    changes.write_text("chrom,pos,ref,alt\nchr1,0,A,C\n")
+    with pytest.raises(BadInput, match="not a position"):
+        variants.main(domain("genomics"), [run, str(changes)], PROGRAM)
+    assert capsys.readouterr().out == ""
     with pytest.raises(BadInput, match="stdout is for JSON"):
         variants.main(domain("genomics"), [run, str(changes), "--json"], PROGRAM)
 
@@ -80,11 +100,46 @@ def test_motifs_that_were_planted_are_told(known, tmp_path, method, capsys):
     assert "bound:" in capsys.readouterr().err
 
 
+def test_a_motif_is_never_wider_than_its_sequences(known, tmp_path):
+    _, run = known
+    flags = [
+        "--label",
+        "bound",
+        "--rows",
+        "20",
+        "--draw",
+        "0",
+        "--width",
+        "99",
+        "--motifs",
+        "1",
+        "--out",
+        str(tmp_path),
+    ]
+    (answer,) = explain.main(domain("genomics"), [run, *flags], PROGRAM)["answers"]
+    assert [len(motif["consensus"]) for motif in answer["motifs"]] == [50]
+
+
 def test_what_cannot_be_explained_is_refused(known, tmp_path):
     _, run = known
     for flags, message in [
         (["--label", "bond"], "unknown label, did you mean 'bound'"),
+        (["--width", "3"], "width cannot work; wanted 7 or more, got 3"),
+        (["--rows", "0"], "rows cannot work; wanted 1 or more, got 0"),
+        (["--draw", "-1"], "draw cannot work; wanted 0 or more, got -1"),
         (["--method", "magic"], "unknown method; wanted one of mutagenesis, gradients"),
     ]:
         with pytest.raises(BadInput, match=message):
             explain.main(domain("genomics"), [run, *flags, "--out", str(tmp_path)], PROGRAM)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="a file is there; wanted --out FOLDER"):
+        explain.main(domain("genomics"), [run, "--out", str(tmp_path / "file")], PROGRAM)
+
+
+def test_whatever_a_label_is_called_its_figures_stay_below_the_folder_that_was_asked_for(tmp_path):
+    from pipelines.genomics.logos import meme
+    from pipelines.genomics.motifs import Motif
+
+    assert [explain._name_of_folder(label) for label in ("a/b", "..", "a.b")] == ["a_b", "label..", "a.b"]
+    motif = Motif(np.full((1, 4), 0.25), np.zeros((1, 4)), 2, 1.0)
+    assert "MOTIF a_b_1\n" in meme([("a b_1", motif)], tmp_path / "a.meme").read_text()

@@ -59,6 +59,8 @@ def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
         (">a\nAC\n>b\n>c\nGG\n", ":3: b has no sequence"),
         (">a x\nAC\n>b y\nGG\n>a x\nCC\n", ":5: a name that stands twice; wanted one of its own, got a, of line 1 too"),
         (">a label=x\nAC\n>b\nGG\n", ":3: header without a label; wanted label=CLASS or a word behind the name"),
+        (">a x\rAC\r>b y\rGG\r", ":1: a carriage return within a line; wanted lines that end in LF or CRLF"),
+        (">a x\nAC\rGT\n", ":2: a carriage return within a line"),
         (">a label=x\nAC\n>b label=y\nGJ\n", ":3:sequence: unknown letter at position 2"),
     ],
 )
@@ -67,10 +69,26 @@ def test_each_fault_of_a_fasta_file_has_its_line(tmp_path, text, message):
     assert refused(lambda: load(GenomicsData(path=path), 0)).startswith(path + message)
 
 
+def test_what_stands_behind_a_tab_of_a_header_is_its_description(tmp_path):
+    one, two = read_fasta(write(tmp_path / "a.fa", ">chr7:5-11\tx label=CTCF\nACG\n>s2\tPU.1 more\nGG\n"))
+    assert (one.name, one.label("label"), one.chromosome) == ("chr7:5-11", "CTCF", "chr7")
+    assert (two.name, two.label("label")) == ("s2", "PU.1")
+
+
+def test_fasta_is_known_by_its_first_letter_and_packed_in_blocks_too(tmp_path):
+    text = ">s1 x\nACG\n>s2 y\nGG\n"
+    packed = tmp_path / "a.fa.bgz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    for path in (write(tmp_path / "a.txt", text), str(packed)):
+        (piece,) = pieces(path, Form())
+        assert (piece.sequences, piece.labels) == (["ACG", "GG"], ["x", "y"])
+
+
 def test_a_folder_with_a_file_for_each_class_is_labelled_by_their_names(tmp_path):
     write(tmp_path / "ctcf.fa", ">chr1:1-4\nACG\n>chr2:1-4\nCCG\n")
     write(tmp_path / "pu.1.fasta", ">chr1:7-9\nTTG\n")
     (tmp_path / "README").write_text("not a class")
+    (tmp_path / "._ctcf.fa").write_bytes(b"\0")  # as some systems lay beside
     whole = list(pieces(str(tmp_path), Form()))
     assert [piece.labels for piece in whole] == [["ctcf"] * 2, ["pu.1"]]
     assert [piece.chromosomes for piece in whole] == [["chr1", "chr2"], ["chr1"]]
@@ -92,6 +110,20 @@ def test_intervals_are_read_from_their_strand_of_the_genome(genome, tmp_path):
     assert piece.labels == ["x", "y", "y"]
     assert piece.chromosomes == ["chr1", "chr1", "chr2"]
     assert piece.table.lines == [2, 3, 4]
+
+
+def test_peaks_of_encode_are_read_and_their_signal_is_learnt(genome, tmp_path):
+    lines = "chr1\t0\t4\tp1\t7\t.\t1.5\t3\t2\t1\nchr1\t16\t20\tp2\t8\t-\t0.25\t3\t2\t1\n"
+    for name in ("a.narrowPeak", "a.bed"):
+        (piece,) = pieces(write(tmp_path / name, lines), Form(genome=genome, label_column="signalValue"))
+        assert piece.labels == ["1.5", "0.25"]
+    bed = write(tmp_path / "b.bed", "chr1\t0\t4\tx\n")
+    options = {"path": bed, "genome": genome}
+    told = refused(lambda: load(GenomicsData(**options, label_column="activity"), 0))
+    assert told == f"{bed}: no such column in BED; wanted name, score or signalValue, the seventh, got 'activity'"
+    told = refused(lambda: load(GenomicsData(**options, label_column="signalValue"), 0))
+    assert told.startswith(f"{bed}:1:signalValue: empty signalValue")
+    assert refused(lambda: load(GenomicsData(**options, width=-5), 0)).startswith("data.width cannot work; wanted 0")
 
 
 def test_a_strand_of_text_is_that_of_codes():
@@ -150,6 +182,35 @@ def test_a_genome_that_cannot_be_read_by_place_says_why(genome, tmp_path):
     assert refused(lambda: Genome(genome)).startswith(f"{genome}.fai: the index is older than the genome")
 
 
+def test_a_genome_whose_lines_end_in_two_ways_gives_no_wrong_bases(tmp_path):
+    path = write(tmp_path / "a.fa", ">chr1\r\nACGTACGTAC\r\nGGGGGTTTTT\n>chr2\nCCCC\n")
+    told = refused(lambda: Genome(path).bases("chr1", 8, 20))
+    assert told.startswith(f"{path}: the genome cannot be indexed; wanted FASTA")
+    assert told.endswith("lines of chr1 that end in two ways")
+    assert not Path(path + ".fai").exists()
+    each = Genome(write(tmp_path / "b.fa", ">chr1\r\nACGTACGTAC\r\nGG\r\n>chr2\nCCCC\n"))
+    assert (each.bases("chr1", 8, 12), each.bases("chr2", 0, 4)) == ("ACGG", "CCCC")
+
+
+@pytest.mark.parametrize(
+    ("index", "got"),
+    [
+        ("", "no chromosome"),
+        ("chr1\t26\n", "not enough values"),
+        ("chr1\t36\t12\t10\t11\nchr2\t16\t59\t16\t17\n", "other places of chr1"),
+        ("chr1\t26\t9\t10\t11\n", "other places of chr1"),
+        ("chr1\t2600\t12\t10\t11\n", "other places of chr1"),
+    ],
+)
+def test_an_index_that_is_damaged_or_of_another_genome_is_refused(genome, index, got):
+    write(Path(genome + ".fai"), index)
+    told = refused(lambda: Genome(genome).lengths)
+    assert told.startswith(f"{genome}.fai: the index is not of this genome; wanted no index, or a new one, got {got}")
+    assert Path(genome + ".fai").read_text() == index
+    Path(genome + ".fai").unlink()
+    assert Genome(genome).bases("chr2", 0, 16) == CHR2
+
+
 def table(tmp_path, rows, header="sequence,label", name="a.csv"):
     return write(tmp_path / name, "\n".join([header, *(",".join(row) for row in rows)]) + "\n")
 
@@ -165,10 +226,14 @@ def test_chromosomes_are_held_out_by_name(tmp_path):
     for changed, message in [
         ({"test_chromosomes": ()}, "no chromosome is named for test"),
         ({"test_chromosomes": ("chr2",)}, "a chromosome in val and in test; wanted one of them, got chr2"),
+        ({"shared_kmers": 9}, "one split by two rules; wanted data.shared_kmers, or chromosomes that are held out"),
         ({"val_chromosomes": ("chr9",)}, "a chromosome without rows; wanted one of chr1, chr2, chr3, got 'chr9'"),
     ]:
         options = GenomicsData(**{"path": path, "val_chromosomes": ("chr2",), "test_chromosomes": ("chr3",), **changed})
         assert refused(lambda options=options: load(options, 0)).startswith(message)
+    both = GenomicsData(train=path, test=path, val_chromosomes=("chr2",), test_chromosomes=("chr3",), duplicates="keep")
+    told = refused(lambda: load(both, 0))
+    assert told == "test is both a file and chromosomes; wanted data.test or data.test_chromosomes, got both"
     plain = table(tmp_path, [row[:2] for row in rows], name="b.csv")
     options = GenomicsData(path=plain, val_chromosomes=("chr2",), test_chromosomes=("chr3",))
     assert refused(lambda: load(options, 0)).startswith("rows without a chromosome cannot be split by it")
@@ -183,6 +248,13 @@ def test_kin_do_not_straddle_a_random_split(tmp_path):
     for part in ("val", "test"):
         assert 10 <= getattr(splits, part).size <= 26
         assert not shares_kmer(getattr(splits, part)["sequence"], splits.train["sequence"], 30).any()
+    alike = table(tmp_path, [(b if i % 2 else "ACGTACGTA" + b, "xy"[i % 2]) for i, b in enumerate(bases)], name="b.csv")
+    told = refused(lambda: load(GenomicsData(path=alike, shared_kmers=9), 3))
+    assert "class 'x' has no row left to learn from" in told
+    assert told.endswith("or data.shared_kmers above 9")
+    told = refused(lambda: load(GenomicsData(path=path, shared_kmers=2), 3))
+    assert told.startswith("rows that share a 2-mer stay together, and leave none for ")
+    assert told.endswith("wanted a longer data.shared_kmers, got 1 groups")
     apart = load(GenomicsData(path=path, val_fraction=0.2, test_fraction=0.2), 3)
     assert shares_kmer(apart.test["sequence"], apart.train["sequence"], 30).any()
 
@@ -206,6 +278,16 @@ def test_sets_of_labels_and_values_are_learnt_too(tmp_path):
     wrong = table(tmp_path, [(b, "high" if i == 5 else "1") for i, b in enumerate(bases)], name="w.csv")
     told = refused(lambda: load(GenomicsData(path=wrong, target="value"), 0))
     assert told == f"{wrong}:7:label: not a value; wanted a finite number, got 'high'"
+    classes = table(tmp_path, [(b, f"{i / 8}") for i, b in enumerate(bases)], name="c.csv")
+    assert refused(lambda: load(GenomicsData(path=classes), 0)).endswith("or another fraction, or data.target value")
+    for target, cell, message in [
+        ("labels", ".", "no row has a label; wanted labels split by ;, got '.'"),
+        ("value", "2", "one value only; wanted values that differ, got '2'"),
+        ("value", "1e39", "one value only"),
+    ]:
+        same = table(tmp_path, [(b, cell) for b in bases], name="s.csv")
+        told = refused(lambda same=same, target=target: load(GenomicsData(path=same, target=target), 0))
+        assert told.startswith(f"{same}:2:label: {message}")
 
 
 def test_files_of_every_form_are_asked_and_judged_by_the_training_options(genome, tmp_path):

@@ -1,5 +1,8 @@
 """Changes of a genome: what is read, which cannot be made, and the sequences that a model is asked about."""
 
+import os
+from threading import Thread
+
 import numpy as np
 import pytest
 
@@ -33,11 +36,25 @@ def test_vcf_and_tables_say_the_same(tmp_path):
     assert [v.line for v in read_variants(str(vcf))] == [3, 3, 4]
 
 
+def test_vcf_is_known_by_its_name_and_read_once(tmp_path):
+    line = "chr1\t3\trs1\tG\tA\n"
+    for name, text in [("bare.vcf", line), ("other.txt", "##source=us\n#CHROM\tPOS\tID\tREF\tALT\n" + line)]:
+        (tmp_path / name).write_text(text)
+        assert [v.identifier for v in read_variants(str(tmp_path / name))] == ["rs1"]
+    pipe = tmp_path / "pipe.vcf"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=[line])
+    writer.start()
+    assert [v.position for v in read_variants(str(pipe))] == [3]
+    writer.join()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("chrom,pos,ref,alt\nchr1,0,A,C\n", ":2:pos: not a position; wanted a whole number from 1, got '0'"),
         ("chrom,pos,ref\nchr1,1,A\n", ":1: no column 'alt'"),
+        ("#CHROM\tPOS\tID\tREF\tALT\n", ": no change; wanted lines of CHROM, POS, ID, REF and ALT"),
         ("#CHROM\tPOS\tID\tREF\tALT\nchr1\t7\n", ":2: too few columns; wanted CHROM, POS, ID, REF and ALT"),
     ],
 )
@@ -58,6 +75,7 @@ def test_why_a_change_cannot_be_made_is_told(genome):
     assert why_not(at(1, "A", "<DEL>"), genome) == "alt is '<DEL>', not bases"
     assert why_not(at(1, "A", "*"), genome) == "alt is '*', not bases"
     assert why_not(at(1, "A", "C", "chr9"), genome) == "no chromosome 'chr9' in the genome"
+    assert why_not(at(1, "A", "C", "1"), genome) == "no chromosome '1' in the genome, which has chr1"
 
 
 @pytest.mark.parametrize(("width", "position"), [(7, 13), (8, 13), (7, 2), (7, 25), (60, 13)])
