@@ -154,6 +154,7 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         data=parsed.data,
         model=Model(recipe.model.builder, dataclasses.asdict(parsed.model)),
         fit=parsed.fit,
+        others=tuple(domain.recipe(name).model for name in parsed.others) or recipe.others,
         **{name: getattr(parsed, name) for name in COUNTS},
     )
     domain.check(run)
@@ -178,7 +179,8 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
 
 def _refuse_recipe_behind(flags: Sequence[str], domain: Domain) -> None:
     """Say where a recipe stands that was named behind flags, of which it is no value."""
-    for before, word in itertools.pairwise(flags):
+    end = flags.index("--others") if "--others" in flags else len(flags)  # which recipes follow
+    for before, word in itertools.pairwise(flags[:end]):
         valued = before.startswith("--") and "=" not in before and before not in ("--json", "--profile")
         if word in domain.recipes and not valued:
             raise BadInput("a recipe behind flags", wanted=f"train {word} and flags after it", got=" ".join(flags))
@@ -224,9 +226,10 @@ def _train_flags(domain: Domain, recipe: Run) -> type:
         "seed": flag(int, "of the weights, the order of the rows, dropout and the split", recipe.seed),
         "seeds": flag(int, "train so many seeds, counted up from --seed; scores are means", recipe.seeds),
         "split_seed": flag(int, "of the split, where that is not --seed; -1 for the same", recipe.split_seed),
+        "others": flag(tuple[str, ...], "recipes whose architectures are trained besides, each with every seed", ()),
         "combine": flag(
             Literal["best", "mean", "stacking"],
-            "what several seeds become: the best on validation, or an ensemble on one split",
+            "what several seeds or architectures become: the best on validation, or an ensemble on one split",
             recipe.combine,
         ),
         "folds": flag(int, "train so many folds of the data, each held out in turn; 0 for one split", recipe.folds),

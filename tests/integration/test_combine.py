@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data.errors import BadInput
-from pipelines import combine, engine
+from pipelines import cli, combine, engine
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
 from pipelines.run import Model
@@ -113,3 +113,13 @@ def test_a_saved_ensemble_is_opened_again_and_another_run_started_from_its_first
     started = train_in_process(run.with_(fit=fit, seeds=1, others=(), combine="best"))
     told = next(event for event in events(started["run_dir"]) if event["event"] == "start_from")
     assert told["values"] == {"told": f"3 of 3 layers from {result['run_dir']}"}
+
+
+def test_others_are_named_by_their_recipes_on_the_command_line(few, own_runs, monkeypatch):
+    asked = []
+    monkeypatch.setattr("pipelines.train.train", lambda session, run, folder: asked.append(run))
+    genomics = domain("genomics")
+    flags = ["cnn", "--data.path", str(few), "--others", "lstm", "gru", "--combine", "stacking"]
+    cli._train(genomics, flags, "train")
+    assert [member.model for member in asked[0].members()][1:] == [genomics.recipes[n].model for n in ("lstm", "gru")]
+    assert asked[0].combine == "stacking"

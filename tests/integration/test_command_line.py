@@ -64,6 +64,8 @@ def test_the_help_of_a_recipe_shows_the_builder_s_own_words_and_the_recipe_s_val
         (["train", "wide_dep"], "did you mean 'wide_deep'?"),
         (["train", "wide_deep", "cnn"], "one recipe at a time"),
         (["train", "--fit.epochs", "1", "cnn"], "a recipe behind flags; wanted train cnn and flags after it"),
+        (["train", "cnn", "--others", "wide_dep"], "did you mean 'wide_deep'?"),
+        (["train", "--fit.epocs", "3", "--others", "cnn", "lstm"], "--fit.epochs"),
         (["train", "--fit.epocs", "3"], "--fit.epochs"),
         (["train", "--model.kernal_size", "3"], "--model.kernel_size"),
         (["train", "--fit.epochs", "many"], "invalid literal"),
