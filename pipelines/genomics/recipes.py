@@ -31,6 +31,7 @@ RECIPES: dict[str, Run] = dict(
             {},
             FineTuning(epochs=12, batch_size=256, learning_rate=2e-3, weight_decay=0.2, warmup=0.05, keep="last"),
             "residual convolutions of He et al. 2016b, read out by weights of each place as in LeCun 1989",
+            "GUE prom_300_tata, 5 seeds: MCC x 100 on test 82.9 (sd 1.4), wide_deep 77.7, DNABERT-2 71.6",
         ),
         _recipe(
             "cnn",
