@@ -133,7 +133,7 @@ def find(domain: Domain, model: str) -> Export:
     try:
         found = open_export(place)
     except ExportError as error:
-        raise BadInput(str(error)) from None
+        raise BadInput(error.what, wanted=error.wanted, got=error.got) from None
     if found.metadata.get("domain") != domain.name:
         raise BadInput("a model of another domain", wanted=domain.name, got=found.metadata.get("domain"), where=place)
     return found

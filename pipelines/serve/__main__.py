@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         export = open_export(local(options.export))
         listener = listen(options.host, options.port)
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"serve: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
@@ -116,7 +116,7 @@ def serve(export: Export, listener: socket.socket, options: argparse.Namespace) 
     runner = uvicorn.Server(config)
     runner.run(sockets=[listener])
     if failures:
-        print(failures[0], file=sys.stderr)
+        print(f"serve: {failures[0]}", file=sys.stderr)
         raise SystemExit(2 if isinstance(failures[0], ExportError) else 1)
 
 

@@ -23,7 +23,8 @@ class ExportError(ValueError):
     """An export that cannot be served, told in one sentence: what, what was wanted, what came."""
 
     def __init__(self, what: str, *, wanted: str, got: object) -> None:
-        super().__init__(f"serve: {what}; wanted {wanted}, got {got}")
+        super().__init__(f"{what}; wanted {wanted}, got {got}")
+        self.what, self.wanted, self.got = what, wanted, got
 
 
 @dataclass(frozen=True)

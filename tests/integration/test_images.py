@@ -216,7 +216,7 @@ def test_the_rate_of_a_layer_is_halved_for_each_layer_above_it(trained):
 
 def test_a_start_that_does_not_fit_or_exist_is_refused(trained):
     other = trained.run.with_(model=Model("mlp", {}), fit=replace(FIT, start=str(trained.export)))
-    with pytest.raises(BadInput, match=r"fit.start: .*nowhere"):
+    with pytest.raises(BadInput, match=r"fit.start: no such folder; wanted an export or run folder, got nowhere"):
         engine.prepare(trained.run.with_(fit=replace(FIT, start="nowhere")), TASK, trained.splits)
     small = replace(other.model, builder="whitened_cnn", options={"widths": (3,), "patch": 3})
     digits = load(ImagesData(), 0)
