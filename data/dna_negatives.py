@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,20 +35,15 @@ class Substituted:
     def __init__(self, sequences: Sequences, made: np.ndarray, piece: int) -> None:
         self.sequences, self.piece = sequences, piece
         self.made, self.found = np.flatnonzero(made), np.flatnonzero(~made)
-        self._known: dict[tuple[int, int], np.ndarray] = {}
+        self._epoch = lru_cache(maxsize=2)(self._made_anew)  # batches are made ahead, over the end of an epoch
 
     def __call__(self, columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
         """`sequence` (rows, length) uint8 for these rows."""
         return {"sequence": columns["sequence"] if epoch < 0 else self._epoch(seed, epoch)[columns["row"]]}
 
-    def _epoch(self, seed: int, epoch: int) -> np.ndarray:
-        """The sequences of all rows in this epoch; batches are made ahead, so the one before is kept too."""
-        if (seed, epoch) not in self._known:
-            self._known = {key: rows for key, rows in self._known.items() if key == (seed, epoch - 1)}
-            self._known[seed, epoch] = self._made_anew(np.random.default_rng([seed, epoch, self.piece]))
-        return self._known[seed, epoch]
-
-    def _made_anew(self, rng: np.random.Generator) -> np.ndarray:
+    def _made_anew(self, seed: int, epoch: int) -> np.ndarray:
+        """The sequences of all rows in this epoch."""
+        rng = np.random.default_rng([seed, epoch, self.piece])
         codes = np.array(self.sequences[np.arange(len(self.sequences))])
         rows = self.made[rng.random(len(self.made)) < ANEW]
         codes[rows] = substituted(codes[rng.choice(self.found, len(rows))], self.piece, rng)
