@@ -80,4 +80,4 @@ def made_anew(splits: Splits, negatives: str, piece: int) -> Splits:
         raise BadInput("data.piece cannot work", wanted="1 or more bases", got=piece)
     around = Substituted(train["sequence"], train["label"] == classes.index(negatives), piece)
     rows = Rows({**train, "row": np.arange(train.size, dtype=np.int32)}, around=around)
-    return replace(splits, train=rows)
+    return replace(splits, train=rows, meta={**splits.meta, "negatives": negatives})

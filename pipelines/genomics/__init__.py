@@ -24,9 +24,14 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     repeats, gone = sum(found["repeats"].values()), sum(found["removed"].values())
     shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
     clashes = found["contradictory"]["contents"]
-    if not (repeats or shared or clashes):
-        return []
-    return [f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"]
+    lines = []
+    if repeats or shared or clashes:
+        lines.append(
+            f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"
+        )
+    if negatives := meta.get("negatives"):
+        lines.append(f"most of class {negatives} is made anew in every epoch (--data.negatives)")
+    return lines
 
 
 DOMAIN = Domain(

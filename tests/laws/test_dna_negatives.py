@@ -6,6 +6,7 @@ import pytest
 from data.dna_negatives import ANEW, KEPT, substituted
 from data.errors import BadInput
 from data.genomics import GenomicsData, folds, load
+from pipelines.genomics import DOMAIN
 
 ROWS = 997
 
@@ -38,6 +39,7 @@ def test_most_rows_of_the_made_class_are_made_of_the_others_anew_in_every_epoch(
     assert abs(a - (KEPT + (1 - KEPT) / 4)) < 0.03
     for part in (splits.val, splits.test):
         assert part.around is None
+    assert DOMAIN.about(splits.meta)[-1] == "most of class made is made anew in every epoch (--data.negatives)"
 
 
 def test_a_step_is_made_again_alike_whatever_was_made_before_it(file):
@@ -60,8 +62,6 @@ def test_whole_pieces_are_replaced_and_padding_is_not():
 
 
 def test_folds_make_their_own_training_rows_anew(file):
-    from pipelines.genomics import DOMAIN
-
     run = DOMAIN.recipe("cnn").with_(data=GenomicsData(path=file, negatives="made"), folds=3)
     for fold in DOMAIN.folds(run, load(run.data, 0), 3):
         assert fold.train.size == len(fold.train["row"])
