@@ -9,6 +9,7 @@ import keras
 from arch.blocks import require, require_positive, require_rate
 from arch.sequences import SequenceConv1D, SequencePool
 from arch.untied import LocallyConnected
+from arch.wide_deep import normalized
 
 STEP = 5  # positions that a block's convolution reads, twice as far apart in each further block
 
@@ -61,20 +62,13 @@ def positional_cnn(
     x = SequenceConv1D(width, kernel_size, padding="same", kernel_initializer="he_normal", name="stem")(inputs)
     for index in range(blocks):
         name = f"block{index}"
-        y = _normalized(x, dropout, name)
+        y = normalized(x, dropout, name)
         y = SequenceConv1D(width, STEP, padding="same", dilation_rate=2**index, name=f"{name}_conv")(y)
         x = keras.layers.Add(name=f"{name}_sum")([x, y])
-    evidence = _read(_normalized(x, dropout, "final"), window, reads)
+    evidence = _read(normalized(x, dropout, "final"), window, reads)
     deep = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name="deep")(evidence)
     deep = keras.layers.Dropout(dropout, name="deep_dropout")(deep) if dropout else deep
     return keras.layers.Concatenate(name="evidence_and_deep")([evidence, deep])
-
-
-def _normalized(x: Any, dropout: float, name: str) -> Any:
-    """What a layer reads: normalized at each place, rectified, thinned."""
-    x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
-    x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    return keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
 
 
 def _read(x: Any, window: int, reads: int) -> Any:

@@ -27,10 +27,15 @@ def convolved(inputs: Any, widths: tuple[int, ...], kernel_size: int, dropout: f
     for index, width in enumerate(widths):
         name = f"deep{index}"
         x = SequenceConv1D(width, kernel_size, padding="same", kernel_initializer="he_normal", name=f"{name}_conv")(x)
-        x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
-        x = keras.layers.ReLU(name=f"{name}_relu")(x)
-        x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
+        x = normalized(x, dropout, name)
     return x
+
+
+def normalized(x: Any, dropout: float, name: str) -> Any:
+    """What the next layer reads: normalized at each place, rectified, thinned."""
+    x = keras.layers.LayerNormalization(epsilon=1e-5, name=f"{name}_norm")(x)
+    x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    return keras.layers.Dropout(dropout, name=f"{name}_dropout")(x) if dropout else x
 
 
 def deep(inputs: Any, widths: tuple[int, ...], kernel_size: int, pool_size: int, units: int, dropout: float) -> Any:
