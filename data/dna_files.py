@@ -116,13 +116,22 @@ def _of_folder(path: str, labelled: bool) -> Iterator[Piece]:
         wanted = "a FASTA file for each class, none of them in a folder of its own"
         raise BadInput("a folder within the folder of classes", wanted=wanted, where=inner[0])
     # Names that begin with a point are hidden: some systems lay such a file beside each one that they copy.
-    files = sorted(str(f) for f in Path(path).iterdir() if is_fasta(f.name) and f.is_file() and f.name[0] != ".")
+    shown = sorted(str(file) for file in Path(path).iterdir() if file.is_file() and not file.name.startswith("."))
+    files = [file for file in shown if is_fasta(file)]
+    wanted = f"a FASTA file for each class, {' '.join(SUFFIXES)}, plain or .gz"
     if not files:
-        wanted = f"a FASTA file for each class, {' '.join(SUFFIXES)}, plain or .gz"
         raise BadInput("no FASTA file in this folder", wanted=wanted, where=path)
+    if others := [file for file in shown if not is_fasta(file) and _begins_as_fasta(file)]:
+        raise BadInput("a FASTA file by its first letter, not by its name", wanted=wanted, where=others[0])
     for file in files:
         name = unpacked(Path(file).name)
         yield from _of_fasta(file, "", name[: name.rindex(".")] if labelled else "")
+
+
+def _begins_as_fasta(path: str) -> bool:
+    """Whatever stands behind, which need not be text."""
+    with open(path, "rb") as file:
+        return file.read(1) == b">"
 
 
 def _of_bed(path: str, form: Form, labelled: bool) -> Iterator[Piece]:

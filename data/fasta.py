@@ -1,7 +1,8 @@
 """FASTA: names and sequences of a file, plain or gzip, every fault told with its line.
 
 A header is `>NAME DESCRIPTION`. A label stands in the description, as `label=CTCF` or as its first word. A name of the
-form `chr1:17036408-17036508` says where in a genome the sequence lies.
+form `chr1:17036408-17036508` says where in a genome the sequence lies, with a strand, `(-)`, and behind another name,
+`peak7::chr1:17036408-17036508(-)`, as bedtools writes them, too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from data.errors import BadInput
 from data.tables import text_lines, unpacked
 
 SUFFIXES = (".fa", ".fasta", ".fna", ".ffn", ".fas")
-_PLACE = re.compile(r"^(\w[\w.]*):\d[\d,]*-\d[\d,]*(?:\([+-]\))?$")
+_PLACE = re.compile(r"^(?:.*::)?(\w[\w.]*):\d[\d,]*-\d[\d,]*(?:\([+.-]\))?$")
 
 
 class Record(NamedTuple):

@@ -17,6 +17,7 @@ from data.dna_sets import EMBEDDED, published
 from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
 from data.errors import BadInput
+from data.genome import is_bed
 from data.given import digest_of_file, given_parts, options_of
 from data.kmers import kmer_groups
 from data.labelled import Labelled, read_labelled
@@ -203,9 +204,18 @@ def _files(options: GenomicsData) -> tuple[dict[str, Labelled], dict[str, str]]:
     if not given and not options.path:
         return published(options.name or "splice", options.form)
     paths = given or {"all": options.path}
+    _check_intervals(options, list(paths.values()))
     files = {part: read_labelled(path, options.form) for part, path in paths.items()}
     name = Path(next(iter(paths.values()))).name
     return files, {"name": name, "source": "the user's files", "licence": "not stated"}
+
+
+def _check_intervals(options: GenomicsData, paths: Sequence[str]) -> None:
+    """Refuse what only intervals have, where none are given: it would change nothing."""
+    for name, value in (("genome", options.genome), ("width", options.width)):
+        if value and not any(map(is_bed, paths)):
+            wanted = "it with intervals alone, of files named .bed, .narrowPeak or .broadPeak"
+            raise BadInput(f"data.{name} for sequences that are given", wanted=wanted, got=value, where=paths[0])
 
 
 def _check_kept(parts: Mapping[str, Rows], files: Mapping[str, Labelled]) -> None:

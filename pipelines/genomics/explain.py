@@ -101,8 +101,9 @@ def _check_numbers(flags: ExplainFlags) -> None:
 
 
 def _name_of_folder(label: str) -> str:
-    """A folder's name for a label, which may hold what no name of a folder can, or mean another folder."""
-    return label.replace("/", "_") if label.strip(".") else f"label{label}"
+    """A folder's own name for each label, which may hold what no name can, or mean another folder."""
+    name = label.replace("%", "%25").replace("/", "%2F")
+    return name if name.strip(".") else name.replace(".", "%2E")
 
 
 class Explainer:

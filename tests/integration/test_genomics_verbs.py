@@ -140,6 +140,7 @@ def test_whatever_a_label_is_called_its_figures_stay_below_the_folder_that_was_a
     from pipelines.genomics.logos import meme
     from pipelines.genomics.motifs import Motif
 
-    assert [explain._name_of_folder(label) for label in ("a/b", "..", "a.b")] == ["a_b", "label..", "a.b"]
+    labels = ("a/b", "a_b", "a%2Fb", "..", "a.b")
+    assert [explain._name_of_folder(label) for label in labels] == ["a%2Fb", "a_b", "a%252Fb", "%2E%2E", "a.b"]
     motif = Motif(np.full((1, 4), 0.25), np.zeros((1, 4)), 2, 1.0)
     assert "MOTIF a_b_1\n" in meme([("a b_1", motif)], tmp_path / "a.meme").read_text()

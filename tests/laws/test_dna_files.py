@@ -69,6 +69,29 @@ def test_each_fault_of_a_fasta_file_has_its_line(tmp_path, text, message):
     assert refused(lambda: load(GenomicsData(path=path), 0)).startswith(path + message)
 
 
+@pytest.mark.parametrize(
+    ("name", "chromosome"),
+    [
+        ("chr2:0-3(-)", "chr2"),
+        ("chr2:0-3(.)", "chr2"),
+        ("peak::7::chrX:1,000-2,000(+)", "chrX"),
+        ("chr2", ""),
+        ("a::b", ""),
+    ],
+)
+def test_names_that_are_places_are_known_in_each_form(tmp_path, name, chromosome):
+    (record,) = read_fasta(write(tmp_path / "a.fa", f">{name} x\nACG\n"))
+    assert (record.name, record.chromosome) == (name, chromosome)
+
+
+@pytest.mark.parametrize("options", [{"genome": "genome.fa"}, {"width": 7}])
+def test_what_only_intervals_have_is_refused_for_sequences(tmp_path, options):
+    path = write(tmp_path / "a.fa", ">a x\nACG\n>b y\nGGG\n")
+    told = refused(lambda: load(GenomicsData(path=path, **options), 0))
+    (name,) = options
+    assert told.startswith(f"{path}: data.{name} for sequences that are given; wanted it with intervals alone")
+
+
 def test_what_stands_behind_a_tab_of_a_header_is_its_description(tmp_path):
     one, two = read_fasta(write(tmp_path / "a.fa", ">chr7:5-11\tx label=CTCF\nACG\n>s2\tPU.1 more\nGG\n"))
     assert (one.name, one.label("label"), one.chromosome) == ("chr7:5-11", "CTCF", "chr7")
@@ -94,6 +117,9 @@ def test_a_folder_with_a_file_for_each_class_is_labelled_by_their_names(tmp_path
     assert [piece.chromosomes for piece in whole] == [["chr1", "chr2"], ["chr1"]]
     write(tmp_path / "empty.fa", "")
     assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(f"{tmp_path}/empty.fa:1: empty file")
+    (tmp_path / "empty.fa").unlink()
+    stray = write(tmp_path / "third.txt", ">chr1:1-4\nACG\n")
+    assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(f"{stray}: a FASTA file by its first letter")
     (tmp_path / "third").mkdir()
     assert refused(lambda: list(pieces(str(tmp_path), Form()))).startswith(
         f"{tmp_path}/third: a folder within the folder"
