@@ -112,13 +112,15 @@ def digits(flags: argparse.Namespace) -> None:
 
 def epochs_within(run: Run, splits: Splits, minutes: float) -> int:
     """As many as the CPU takes so many minutes for, by what steps take."""
-    trial = run.with_(fit=replace(run.fit, epochs=1))
-    few = replace(splits, train=splits.train.take(np.arange(min(splits.train.size, 20 * run.fit.batch_size))))
-    fitted(trial, few)  # compiles
-    start = time.process_time()
-    fitted(trial, few)
-    an_epoch = (time.process_time() - start) * splits.train.size / few.train.size
-    return max(1, round(60 * minutes / an_epoch))
+    return max(1, round(60 * minutes * rate(run, splits) / splits.train.size))
+
+
+def rate(run: Run, splits: Splits, steps: int = 40) -> float:
+    """Pictures a CPU second that training takes: of two more epochs over a few, so that compiling is not counted."""
+    rows = steps * run.fit.batch_size
+    few = replace(splits, train=splits.train.take(np.arange(rows)), val=splits.val.take(np.arange(10)))
+    one, three = (fitted(run.with_(fit=replace(run.fit, epochs=epochs)), few)["cpu"] for epochs in (1, 3))
+    return 2 * rows / (three - one)
 
 
 def pairs(flags: argparse.Namespace) -> None:
@@ -160,11 +162,8 @@ def pipeline(flags: argparse.Namespace) -> None:
         for _ in range(200):
             next(batches)
         alone = 200 * run.fit.batch_size / (time.process_time() - start)
-        rows = 60 * run.fit.batch_size
-        few = replace(splits, train=splits.train.take(np.arange(rows)), val=splits.val.take(np.arange(10)))
-        seconds = [fitted(run.with_(fit=replace(run.fit, epochs=epochs)), few)["cpu"] for epochs in (1, 3)]
-        rate = 2 * rows / (seconds[1] - seconds[0])
-        print(f"| {title} | {alone:,.0f} | {rate:,.0f} | {alone / rate:.1f} |", flush=True)
+        trained = rate(run, splits)
+        print(f"| {title} | {alone:,.0f} | {trained:,.0f} | {alone / trained:.0f} |", flush=True)
 
 
 def main() -> None:
