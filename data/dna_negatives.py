@@ -1,9 +1,13 @@
-"""Negatives that were made, not found: made anew in every epoch, so that none of them is learnt by heart."""
+"""Negatives that were made, not found: made anew in every epoch, so that none of them is learnt by heart.
+
+Who makes negatives by substituting bases of positives hands over how it was done: beside its parent, a made row shows
+which bases were substituted. Further ones can be made alike, whatever the rule was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,29 +16,78 @@ from data.errors import BadInput
 from data.sequences import Sequences
 from data.splits import Rows, Splits
 
-ANEW = 0.7  # share of the made class that an epoch makes anew; the rest is as given
-KEPT = 0.4  # share of the pieces that stay: 8 of 20
+SHARED = 15  # bases that a made row must share with its parent, at the same places
+LEAST = 0.1  # share of the made rows whose parents must be known
 BASES = np.array([1, 2, 4, 8], np.uint8)
+BITS = np.full(16, -1, np.int64)  # of what is no single base
+BITS[BASES] = range(4)
+
+
+@dataclass(frozen=True)
+class Kinship:
+    """Rows that were made of others.
+
+    Attributes:
+        children: (pairs,) rows.
+        parents: (pairs,) the row that each was made of.
+        differs: (pairs, length) bool, where the two have different bases.
+    """
+
+    children: np.ndarray
+    parents: np.ndarray
+    differs: np.ndarray
+
+
+def kinship(codes: np.ndarray, made: np.ndarray, shared: int = SHARED) -> Kinship:
+    """For each made row the other row that it agrees with at most places, if both share a run of bases.
+
+    Args:
+        codes: (rows, length) bits of the bases; 0 pads.
+        made: (rows,) bool, which rows were made of the others.
+        shared: bases in a run that both have at the same places, 1 to 31. By chance alone 15 agree once in 4 ** 15.
+    """
+    bits = BITS[codes]
+    children, others = np.flatnonzero(made), np.flatnonzero(~made)
+    parents, agree = np.full(len(children), -1), np.zeros(len(children), np.int64)
+    for start in range(codes.shape[1] - shared + 1):
+        words = _words(bits[:, start : start + shared])
+        child, other = _same(words[children], words[others])
+        same = (codes[children[child]] == codes[others[other]]).sum(1)
+        more = same > agree[child]
+        agree[child[more]], parents[child[more]] = same[more], others[other[more]]
+    children, parents = children[parents >= 0], parents[parents >= 0]
+    pure = (bits[children] >= 0) & (bits[parents] >= 0)
+    return Kinship(children, parents, pure & (codes[children] != codes[parents]))
+
+
+def _words(bits: np.ndarray) -> np.ndarray:
+    """(rows,) numbers of words of bases; -1 where a letter is none."""
+    powers = 4 ** np.arange(bits.shape[1], dtype=np.int64)
+    return np.where((bits >= 0).all(1), bits @ powers, -1)
+
+
+def _same(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where a word of `some` stands among `others`, once each."""
+    known, first = np.unique(others, return_index=True)
+    at = np.minimum(np.searchsorted(known, some), len(known) - 1)
+    found = np.flatnonzero((known[at] == some) & (some >= 0))
+    return found, first[at[found]]
 
 
 class Substituted:
-    """In place of most rows of one class, rows of the others with random bases in place of most of their pieces.
+    """In place of each row whose parent is known, a row made alike: of another parent, at the places of another child.
 
-    Where the pieces begin is drawn for each row, whatever it is in the given ones. A pure function of seed, epoch and
-    row; nothing is changed outside training.
+    There it has one of the three bases that its parent has not: given that a base differs, a substitution by random
+    bases is just that. A pure function of seed, epoch and row; nothing is changed outside training.
 
     Args:
         sequences: of all training rows, which the column `row` counts.
         made: (rows,) bool, which rows are of the class that was made.
-        piece: bases of a piece, at least 1.
-
-    Source: Oubounyt, Louadi, Tayara and Chong 2019, "DeePromoter: robust promoter predictor using deep learning",
-        section 2.1: 12 of the 20 pieces of a promoter are substituted. There it makes the data, here it goes on.
+        kin: how they were made.
     """
 
-    def __init__(self, sequences: Sequences, made: np.ndarray, piece: int) -> None:
-        self.sequences, self.piece = sequences, piece
-        self.made, self.found = np.flatnonzero(made), np.flatnonzero(~made)
+    def __init__(self, sequences: Sequences, made: np.ndarray, kin: Kinship) -> None:
+        self.sequences, self.others, self.kin = sequences, np.flatnonzero(~made), kin
         self._epoch = lru_cache(maxsize=2)(self._made_anew)  # batches are made ahead, over the end of an epoch
 
     def __call__(self, columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
@@ -43,32 +96,29 @@ class Substituted:
 
     def _made_anew(self, seed: int, epoch: int) -> np.ndarray:
         """The sequences of all rows in this epoch."""
-        rng = np.random.default_rng([seed, epoch, self.piece])
+        rng = np.random.default_rng([seed, epoch, len(self.kin.children)])
         codes = np.array(self.sequences[np.arange(len(self.sequences))])
-        rows = self.made[rng.random(len(self.made)) < ANEW]
-        codes[rows] = substituted(codes[rng.choice(self.found, len(rows))], self.piece, rng)
+        parents = codes[rng.choice(self.others, len(self.kin.children))]
+        codes[self.kin.children] = substituted(parents, rng.permutation(self.kin.differs), rng)
         return codes
 
 
-def substituted(codes: np.ndarray, piece: int, rng: np.random.Generator) -> np.ndarray:
-    """(rows, length) codes with random bases in place of most pieces; padding stays."""
-    rows, length = codes.shape
-    pieces = (np.arange(length) + rng.integers(piece, size=(rows, 1))) // piece
-    gone = rng.random((rows, length // piece + 2)) >= KEPT
-    replaced = np.take_along_axis(gone, pieces, axis=1) & (codes != 0)
-    return np.where(replaced, BASES[rng.integers(4, size=codes.shape)], codes)
+def substituted(codes: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(rows, length) codes with another base at these places; what is no single base stays."""
+    bits = BITS[codes]
+    other = BASES[(bits + rng.integers(1, 4, size=codes.shape, dtype=np.int8)) % 4]
+    return np.where(places & (bits >= 0), other, codes)
 
 
-def made_anew(splits: Splits, negatives: str, piece: int) -> Splits:
-    """The splits, of whose training rows one class is made anew in every epoch.
+def made_anew(splits: Splits, negatives: str) -> Splits:
+    """The splits, of whose training rows those of one class that were made of others are made anew in every epoch.
 
     Args:
         splits: of rows with `sequence` and `label`.
         negatives: name of the class; empty leaves the rows as they are.
-        piece: bases of a piece, at least 1.
 
     Raises:
-        BadInput: no such class, or no size of a piece.
+        BadInput: no such class, or one that was not made of the others.
     """
     if not negatives:
         return splits
@@ -76,8 +126,13 @@ def made_anew(splits: Splits, negatives: str, piece: int) -> Splits:
     if splits.meta["target"] != "class" or negatives not in classes:
         wanted = f"one of {', '.join(classes)}" if splits.meta["target"] == "class" else "data.target class"
         raise BadInput("data.negatives names no class", wanted=wanted, got=negatives)
-    if piece < 1:
-        raise BadInput("data.piece cannot work", wanted="1 or more bases", got=piece)
-    around = Substituted(train["sequence"], train["label"] == classes.index(negatives), piece)
+    made = train["label"] == classes.index(negatives)
+    kin = kinship(train["sequence"][np.arange(train.size)], made)
+    if len(kin.children) < LEAST * made.sum():
+        what = f"data.negatives: class {negatives!r} is not made of the others"
+        wanted = f"rows that share {SHARED} bases with a row of another class, at the same places, one in ten at least"
+        raise BadInput(what, wanted=wanted, got=f"{len(kin.children):,} of {made.sum():,}")
+    around = Substituted(train["sequence"], made, kin)
     rows = Rows({**train, "row": np.arange(train.size, dtype=np.int32)}, around=around)
-    return replace(splits, train=rows, meta={**splits.meta, "negatives": negatives})
+    told = {"class": negatives, "rows": int(made.sum()), "anew": len(kin.children)}
+    return replace(splits, train=rows, meta={**splits.meta, "negatives": told})

@@ -52,9 +52,8 @@ class GenomicsData:
         val_chromosomes: chromosomes held out to choose by, in place of a share; test_chromosomes beside them.
         test_chromosomes: chromosomes held out to judge on.
         shared_kmers: rows that share a k-mer of this length on either strand stay together, 1 to 31; 0 does not.
-        negatives: class that was made of the others by putting random bases in place of pieces; training makes most of
-            it anew in every epoch.
-        piece: bases of such a piece.
+        negatives: class whose rows were made of the others by substituting bases; training makes those whose parent
+            is among its rows anew in every epoch, in the same way.
     """
 
     path: str = ""
@@ -76,7 +75,6 @@ class GenomicsData:
     test_chromosomes: tuple[str, ...] = ()
     shared_kmers: int = 0
     negatives: str = ""
-    piece: int = 15
 
     @property
     def form(self) -> Form:
@@ -122,7 +120,7 @@ def load(options: GenomicsData, seed: int) -> Splits:
     _check_parts(parts, names, next(iter(files.values())).path, options.shared_kmers)
     meta = about | _facts(files, names) | {"target": options.target, "strands": options.strands}
     meta |= {"split_rule": rule, "duplicates": report}
-    return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives, options.piece)
+    return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives)
 
 
 def _contents(files: Mapping[str, Labelled]) -> dict[str, np.ndarray]:

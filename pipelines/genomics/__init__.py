@@ -16,7 +16,7 @@ from pipelines.run import FineTuning, Run
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
     data = run.data
     for fold in folds(splits, k, seed=run.seed, val_fraction=data.val_fraction, shared_kmers=data.shared_kmers):
-        yield made_anew(fold, data.negatives, data.piece)
+        yield made_anew(fold, data.negatives)
 
 
 def _about(meta: Mapping[str, Any]) -> list[str]:
@@ -29,8 +29,9 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"
         )
-    if negatives := meta.get("negatives"):
-        lines.append(f"most of class {negatives} is made anew in every epoch (--data.negatives)")
+    if made := meta.get("negatives"):
+        rows = f"{made['anew']:,} of {made['rows']:,} rows of class {made['class']}"
+        lines.append(f"{rows} are made anew in every epoch (--data.negatives)")
     return lines
 
 

@@ -1,28 +1,72 @@
-"""Negatives that are made anew in every epoch: which rows change, how, and that the same step is made again alike."""
+"""Negatives that are made anew in every epoch: whose children they are, how they were made, and that it goes on so."""
 
 import numpy as np
 import pytest
 
-from data.dna_negatives import ANEW, KEPT, substituted
+from data.dna_negatives import SHARED, kinship, substituted
 from data.errors import BadInput
 from data.genomics import GenomicsData, folds, load
 from pipelines.genomics import DOMAIN
 
-ROWS = 997
+ROWS, LENGTH, STARTS, KEPT = 997, 67, (0, 11, 28, 45, 62), 0.5
+PIECE = np.searchsorted(STARTS, np.arange(LENGTH), side="right") - 1
+BASES = np.array([1, 2, 4, 8], np.uint8)
+
+
+def family(seed=0):
+    """Rows, and of each a child of which half of the pieces, which begin anywhere, are random."""
+    rng = np.random.default_rng(seed)
+    parents, drawn = BASES[rng.integers(4, size=(2, ROWS, LENGTH))]
+    gone = rng.random((ROWS, len(STARTS))) >= KEPT
+    return parents, np.where(gone[:, PIECE], drawn, parents), gone
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """Rows of the letter A alone, and of one class, made of others, that has none."""
-    rng = np.random.default_rng(0)
-    rows = [("A" * 46 + "".join(rng.choice(list("AC"), 15)), "found") for _ in range(ROWS)]
-    rows += [("".join(rng.choice(list("CGT"), 61)), "made") for _ in range(ROWS)]
+    """The family's rows, its children among them under a label of their own."""
+    parents, children, _ = family()
+    letters = np.array(list("?AC?G???T"))
+    rows = [("".join(letters[row]), "found") for row in parents] + [("".join(letters[row]), "made") for row in children]
+    rows = [rows[row] for row in np.random.default_rng(1).permutation(len(rows))]
     path = tmp_path_factory.mktemp("negatives") / "rows.csv"
     path.write_text("sequence,label\n" + "\n".join(map(",".join, rows)) + "\n")
     return str(path)
 
 
-def test_most_rows_of_the_made_class_are_made_of_the_others_anew_in_every_epoch(file):
+def test_children_are_known_by_what_they_kept():
+    parents, children, gone = family()
+    order = np.random.default_rng(2).permutation(2 * ROWS)
+    codes, made = np.concatenate([parents, children])[order], (order >= ROWS)
+    found = kinship(codes, made)
+    assert (order[found.children] - ROWS == order[found.parents]).all()
+    np.testing.assert_array_equal(found.differs, codes[found.children] != codes[found.parents])
+    whole = ~gone[:, 1:4].all(1)  # the pieces of 17 bases; the others are shorter than what must be shared
+    assert set(order[found.children] - ROWS) >= set(np.flatnonzero(whole))
+
+
+def test_ambiguous_letters_and_padding_make_no_kin():
+    codes = np.full((2, 40), 15, np.uint8)
+    codes[:, 30:] = 0
+    assert not len(kinship(codes, np.array([False, True])).children)
+    codes[:, : SHARED - 1] = 1
+    assert not len(kinship(codes, np.array([False, True])).children)
+    codes[:, SHARED - 1], codes[1, 20] = 2, 4
+    one = kinship(codes, np.array([False, True]))
+    assert (one.children.tolist(), one.parents.tolist(), one.differs.sum()) == ([1], [0], 0)
+
+
+def test_substituted_bases_are_the_three_others_alike_often():
+    codes = np.repeat(np.array([1, 2, 4, 8, 15, 0], np.uint8), 3001).reshape(6, 3001)
+    new = substituted(codes, np.arange(3001) < 3000, np.random.default_rng(0))
+    np.testing.assert_array_equal(new[4:], codes[4:])
+    np.testing.assert_array_equal(new[:, 3000], codes[:, 3000])
+    for own, row in zip(BASES, new[:4, :3000], strict=True):
+        counts = [np.sum(row == base) for base in BASES if base != own]
+        assert sum(counts) == 3000
+        assert np.ptp(counts) < 8 * np.sqrt(3000 * 2 / 9)  # four standard deviations of each
+
+
+def test_rows_that_were_made_are_made_alike_anew_in_every_epoch(file):
     splits = load(GenomicsData(path=file, negatives="made"), 0)
     train, made = splits.train, splits.train["label"] == splits.meta["classes"].index("made")
     everything = np.arange(train.size)
@@ -30,16 +74,23 @@ def test_most_rows_of_the_made_class_are_made_of_the_others_anew_in_every_epoch(
     first, second = (train.batch(everything, seed=3, epoch=epoch)["sequence"] for epoch in (0, 1))
     np.testing.assert_array_equal(given, train["sequence"][everything])
     np.testing.assert_array_equal(first[~made], given[~made])
-    changed = (first != given).any(1)[made]
-    share = 4 * np.sqrt(ANEW * (1 - ANEW) / made.sum())  # four standard deviations
-    assert abs(changed.mean() - ANEW) < share
-    assert (first[made] != second[made]).any(1).mean() > ANEW
-    # A made one keeps the A of its kept pieces, and a quarter of the replaced bases is A too.
-    a = (first[made][changed][:, :46] == 1).mean()
-    assert abs(a - (KEPT + (1 - KEPT) / 4)) < 0.03
+    anew = (first != given).any(1)
+    assert anew.sum() == splits.meta["negatives"]["anew"] < made.sum() == splits.meta["negatives"]["rows"]
+    assert (first[anew] != second[anew]).any(1).mean() > 0.99
+    # The rule that nobody told: pieces of 17 from 11 on, of which half are random, a quarter of those bases by chance
+    # as before. Children without a piece of 17 cannot be known, so that somewhat more than half is kept of those.
+    codes = np.concatenate([given[~made], first[anew]])
+    known = kinship(codes, np.arange(len(codes)) >= (~made).sum())
+    assert len(known.children) == anew.sum()
+    rates = known.differs.mean(0)
+    expected = kinship(given, made).differs.mean(0)
+    np.testing.assert_allclose(rates, expected, atol=4 * np.sqrt(0.25 / anew.sum()))
+    together = np.corrcoef(known.differs[:, 11:45].T)
+    assert together[:17, :17].mean() > together[:17, 17:].mean() + 0.2  # whole pieces, as before
     for part in (splits.val, splits.test):
         assert part.around is None
-    assert DOMAIN.about(splits.meta)[-1] == "most of class made is made anew in every epoch (--data.negatives)"
+    told = f"{anew.sum():,} of {made.sum():,} rows of class made are made anew in every epoch (--data.negatives)"
+    assert DOMAIN.about(splits.meta)[-1] == told
 
 
 def test_a_step_is_made_again_alike_whatever_was_made_before_it(file):
@@ -48,17 +99,6 @@ def test_a_step_is_made_again_alike_whatever_was_made_before_it(file):
     for epoch in range(4):
         last = once.batch(rows, seed=7, epoch=epoch)
     np.testing.assert_array_equal(last["sequence"], again.take(rows).batch(np.arange(3), seed=7, epoch=3)["sequence"])
-
-
-def test_whole_pieces_are_replaced_and_padding_is_not():
-    codes = np.full((2000, 40), 15, np.uint8)
-    codes[:, 37:] = 0
-    new = substituted(codes, 7, np.random.default_rng(0))
-    assert (new[:, 37:] == 0).all()
-    kept = new[:, :37] == 15
-    assert abs(kept.mean() - KEPT) < 0.02
-    switches = (kept[:, 1:] != kept[:, :-1]).mean()  # only where a piece ends, and the next one fares otherwise
-    assert abs(switches - 2 * KEPT * (1 - KEPT) / 7) < 0.01
 
 
 def test_folds_make_their_own_training_rows_anew(file):
@@ -73,10 +113,15 @@ def test_folds_make_their_own_training_rows_anew(file):
     ("options", "message"),
     [
         ({"negatives": "shuffled"}, "data.negatives names no class; wanted one of found, made, got shuffled"),
-        ({"negatives": "made", "piece": 0}, "data.piece cannot work; wanted 1 or more bases, got 0"),
         ({"negatives": "made", "target": "labels"}, "data.negatives names no class; wanted data.target class"),
     ],
 )
 def test_what_cannot_be_made_is_refused(file, options, message):
     with pytest.raises(BadInput, match=message):
         load(GenomicsData(path=file, **options), 0)
+
+
+def test_a_class_that_was_not_made_of_others_is_refused():
+    told = "data.negatives: class 'N' is not made of the others; wanted rows that share 15 bases .* got [0-9]+ of 1,3"
+    with pytest.raises(BadInput, match=told):
+        load(GenomicsData(negatives="N"), 0)
