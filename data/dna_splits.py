@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data import folds as folding
-from data.errors import BadInput
+from data.errors import BadInput, counted
 from data.given import PARTS
 from data.kmers import kmer_groups
 from data.splits import Rows
@@ -78,7 +78,7 @@ def _at_random(whole: Rows, shares: Mapping[str, float], rule: Rule) -> tuple[di
     for part, rows in pieces.items():
         if not len(rows):
             what = f"rows that share a {rule.shared_kmers}-mer stay together, and leave none for {part}"
-            raise BadInput(what, wanted="a longer data.shared_kmers", got=f"{len(np.unique(groups))} groups")
+            raise BadInput(what, wanted="a longer data.shared_kmers", got=counted(len(np.unique(groups)), "group"))
     return pieces, told + f", rows that share a {rule.shared_kmers}-mer on either strand kept together"
 
 

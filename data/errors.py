@@ -24,3 +24,8 @@ class BadInput(ValueError):
         wanted = f"; wanted {self.wanted}" if self.wanted else ""
         got = f", got {self.got}" if self.got else ""
         return f"{place}{self.what}{wanted}{got}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `1,024 rows`; of nouns whose plural ends in s."""
+    return f"{number:,} {noun}" + "s" * (number != 1)

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from data.errors import BadInput
+from data.errors import BadInput, counted
 from data.splits import Rows
 from pipelines.domain import Domain
 from pipelines.measures import spoken
@@ -70,7 +70,7 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
     rows = domain.rows(file, export.metadata) if file else test_rows(domain, export)
     scores = judged(domain, export, rows)
     out = Report(json).out
-    title = f"{export.name} version {export.version} on {file or 'its test rows'}: {rows.size:,} rows"
+    title = f"{export.name} version {export.version} on {file or 'its test rows'}: {counted(rows.size, 'row')}"
     out.print(title, markup=False, soft_wrap=True)  # a file's name may look like markup
     for name, value in scores.items():
         out.print(f"  {name:<20}{spoken(name, value):>8}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.economics_known import labelled_rows
-from data.errors import BadInput
+from data.errors import BadInput, counted
 from data.given import digest_of_file
 from data.splits import Rows
 from pipelines.cli import model_and_file
@@ -60,7 +60,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     found = labelled_rows(file, export.metadata, told.origins, told.stride) if file else verbs.test_rows(domain, export)
     ours, others = {"test": verbs.judged(domain, export, found)}, scored(found)
     report = Report(told.json)
-    report.note(f"{export.name} version {export.version} on {file or 'its test rows'}: {found.size:,} forecasts")
+    report.note(
+        f"{export.name} version {export.version} on {file or 'its test rows'}: {counted(found.size, 'forecast')}"
+    )
     report.scores({export.name: (ours, None), **{n: (s, None) for n, s in others.items()}}, domain.task.headline)
     report.note("")
     report.note(verdict(domain.task, {"scores": ours, "baselines": others}))

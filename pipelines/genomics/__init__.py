@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data.dna_negatives import made_anew
+from data.errors import counted
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
 from pipelines.domain import Domain, Verb
@@ -26,9 +27,8 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     clashes = found["contradictory"]["contents"]
     lines = []
     if repeats or shared or clashes:
-        lines.append(
-            f"{repeats:,} repeated rows{shared}, {clashes:,} sequences under two labels: {gone:,} rows removed"
-        )
+        twice = f"{counted(repeats, 'repeated row')}{shared}, {counted(clashes, 'sequence')} under two labels"
+        lines.append(f"{twice}: {counted(gone, 'row')} removed")
     if made := meta.get("negatives"):
         rows = f"{made['anew']:,} of {made['rows']:,} rows of class {made['class']}"
         lines.append(f"{rows} are made anew in every epoch (--data.negatives)")

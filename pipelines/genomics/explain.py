@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.errors import BadInput
+from data.errors import BadInput, counted
 from data.sequences import decode, encode
 from data.splits import Rows
 from pipelines.cli import model_and_file
@@ -88,7 +88,7 @@ def _codes_of_file(domain: Domain, file: str, metadata: Mapping[str, Any]) -> np
 
 def _line(told: Mapping[str, Any]) -> str:
     motifs = ", ".join(f"{motif['consensus']} ({motif['share']:.0%})" for motif in told["motifs"]) or "no motif"
-    return f"{told['answer']}: {told['rows']:,} sequences, {motifs}; drawn in {told['folder']}"
+    return f"{told['answer']}: {counted(told['rows'], 'sequence')}, {motifs}; drawn in {told['folder']}"
 
 
 def _check_numbers(flags: ExplainFlags) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data.errors import counted
 from data.image_requests import labelled_rows, requests
 from data.images import ImagesData, folds, load
 from data.splits import Splits
@@ -21,10 +22,6 @@ def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
     return folds(splits, k, seed=run.seed, val_fraction=run.data.val_fraction)
 
 
-def _counted(number: int) -> str:
-    return f"{number:,} picture{'' if number == 1 else 's'}"
-
-
 def _about(meta: Mapping[str, Any]) -> list[str]:
     kind = "colour" if meta["channels"] == 3 else "grey"
     mirror = "mirror images keep their label" if meta["mirror"] else "never mirrored"
@@ -38,10 +35,9 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     shared = "".join(f", {count:,} {pair}" for pair, count in found["shared"].items() if count)
     clashes = found["contradictory"]["contents"]
     if repeats or shared or clashes:
-        under = f", {_counted(clashes)} under two labels" if clashes else ""
-        lines.append(
-            f"{_counted(repeats)} {'stands' if repeats == 1 else 'stand'} twice{shared}{under}: {gone:,} removed"
-        )
+        under = f", {counted(clashes, 'picture')} under two labels" if clashes else ""
+        stand = f"{counted(repeats, 'picture')} {'stands' if repeats == 1 else 'stand'} twice"
+        lines.append(f"{stand}{shared}{under}: {gone:,} removed")
     if corrupt := meta["corrupt"]:
         lines.append(f"left out, since they cannot be read: {len(corrupt):,}")
         lines += [f"  {line}" for line in corrupt[:SHOWN]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from data.errors import counted
 from data.splits import Rows
 from pipelines.cli import model_and_file
 from pipelines.domain import Domain
@@ -53,7 +54,9 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         return float(np.mean(predict(trained.model, Rows({"image": pixels})).argmax(1) == label))
 
     report, clean = Report(flags.json), accuracy(image)
-    report.note(f"{export.name} version {export.version} on {len(some):,} pictures; accuracy as they are {clean:.1%}")
+    report.note(
+        f"{export.name} version {export.version} on {counted(len(some), 'picture')}; accuracy as they are {clean:.1%}"
+    )
     report.note(f"{'corruption':<12}" + "".join(f"{severity:>8}" for severity in SEVERITIES))
     found = {}
     for name, corrupt in CORRUPTIONS.items():
