@@ -31,7 +31,7 @@ from data.genomics import load  # noqa: E402
 from data.kmers import shares_kmer  # noqa: E402
 from pipelines import engine  # noqa: E402
 from pipelines.genomics import DOMAIN  # noqa: E402
-from pipelines.run import Run  # noqa: E402
+from pipelines.run import Model, Run  # noqa: E402
 
 FOLDER = ROOT.parent / "shared" / "data" / "genomics" / "gue"
 RESAMPLES = 2_000
@@ -47,18 +47,22 @@ class Setting:
     model: dict[str, Any] = field(default_factory=dict)
     fit: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
 
 
-CORE: dict[str, Any] = {"widths": (64,), "units": 64, "dropout": 0.5, "kernel_size": 11}
+PLACED: dict[str, Any] = {"dropout": 0.3}
+SMALL: dict[str, Any] = {"widths": (24,), "units": 48, "dropout": 0.5, "kernel_size": 11}
+MIXED = {"others": (Model("positional_cnn", PLACED),), "seeds": 2, "combine": "mean"}  # two of each architecture
 FEW: dict[str, Any] = {"epochs": 20, "batch_size": 128}  # thousands of rows
-MANY: dict[str, Any] = {"epochs": 16}  # tens of thousands
-MADE = {"negatives": "0"}  # most of them are promoters with random pieces
+LARGE: dict[str, Any] = {"width": 128, "blocks": 3, "dropout": 0.1}
+MANY: dict[str, Any] = {"epochs": 8}  # tens of thousands
+MADE = {"negatives": "0"}  # they are promoters with random pieces
 OPEN = {"strands": "both"}
 SETTINGS = {
-    "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", CORE),
-    "prom_300_tata": Setting("positional_cnn", 80.6, "71.6", {"dropout": 0.3}, FEW),
-    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", {}, MANY, MADE),
-    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", {}, MANY, MADE),
+    "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", SMALL, FEW, run=MIXED),
+    "prom_300_tata": Setting("positional_cnn", 80.6, "71.6", PLACED, FEW),
+    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", LARGE, MANY, MADE),
+    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", LARGE, MANY, MADE),
     "tf_0": Setting("kmer_deep", 72.0, "72.0", data=OPEN),
     "mouse_0": Setting("kmer_deep", 56.8, "56.8", {"gaps": (1, 2, 4)}, data=OPEN),
 }
@@ -71,11 +75,18 @@ def run_of(task: str, folder: Path) -> Run:
     files = {part: str(folder / task / f"{name}.csv.gz") for part, name in
              (("train", "train"), ("val", "dev"), ("test", "test"))}  # fmt: skip
     model = replace(own.model, options={**own.model.options, **chosen.model})
-    return own.with_(data=replace(own.data, **files, **chosen.data), model=model, fit=replace(own.fit, **chosen.fit))
+    data, fit = replace(own.data, **files, **chosen.data), replace(own.fit, **chosen.fit)
+    return own.with_(data=data, model=model, fit=fit, **chosen.run)
 
 
 def fitted(run: Run, splits: Any) -> dict[str, Any]:
-    """Probabilities on dev and test of one training."""
+    """Probabilities on dev and test of one run: the mean of its members, all their weights, seconds of all."""
+    told = [_fitted(member, splits) for member in run.members()]
+    means = {part: np.mean([one[part] for one in told], axis=0) for part in ("val", "test")}
+    return means | {name: sum(one[name] for one in told) for name in ("parameters", "seconds", "cpu")}
+
+
+def _fitted(run: Run, splits: Any) -> dict[str, Any]:
     keras.backend.clear_session()
     task, start, cpu = DOMAIN.task_for(run), time.perf_counter(), time.process_time()
     model = engine.fit(engine.prepare(run, task, splits), run, task, splits).model
@@ -86,8 +97,8 @@ def fitted(run: Run, splits: Any) -> dict[str, Any]:
 
 
 def over(run: Run, splits: Any, seeds: int, keep: str) -> list[dict[str, Any]]:
-    """Trainings from seeds 0, 1, ..., on one split."""
-    runs = [run.with_(seed=seed) for seed in range(seeds)]
+    """Runs on one split, none of whose members share a seed."""
+    runs = [run.with_(seed=seed * run.seeds) for seed in range(seeds)]
     return [kept(keep, one, partial(fitted, one, splits)) for one in runs]
 
 
