@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from pipelines.measures import BINS, MEASURES, expected_calibration_error
 
 INK, PALE, ACCENT = "#22313f", "#d5dbe1", "#c8553d"
+FEWEST = 25  # rows of a bin whose accuracy is drawn
 COLOURS = ("#2a6f97", "#c8553d", "#588b4c", "#8a5a9e", "#c99a2e", "#4f8f8b", "#9c6644", "#6c757d")
 LETTERS = 24  # of a class' name; a longer one would leave no room for the figure
 ROC_CLASSES = 8  # more curves than this cannot be told apart
@@ -111,14 +112,23 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Path:
-    """Accuracy against confidence in bins of equal mass, with the histogram of confidences."""
+    """Accuracy against confidence in bins of equal mass, each with its 95 % interval, and how often which confidence.
+
+    A bin has rows enough that its accuracy says something; the intervals are Wilson's, which all right have one of too.
+    """
+    from scipy import stats
+
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
-    bins = np.array_split(np.argsort(confidence, kind="stable"), min(BINS, len(confidence)))
+    count = max(1, min(BINS, len(confidence) // FEWEST))
+    bins = np.array_split(np.argsort(confidence, kind="stable"), count)
+    sure, right_ones = (np.array([values[b].mean() for b in bins]) for values in (confidence, correct))
+    limits = [stats.binomtest(int(correct[b].sum()), len(b)).proportion_ci(method="wilson") for b in bins]
+    beside = np.abs(np.array([(limit.low, limit.high) for limit in limits]).T - right_ones)
     error = expected_calibration_error(confidence, correct)
     figure, (left, right) = panels(2)
     left.plot([0, 1], [0, 1], color=PALE, zorder=0)
-    left.plot([confidence[b].mean() for b in bins], [correct[b].mean() for b in bins], "o-", color=COLOURS[0])
-    low = min(1 / probabilities.shape[1], *(correct[b].mean() for b in bins))
+    left.errorbar(sure, right_ones, yerr=beside, fmt="o-", color=COLOURS[0], ecolor=(COLOURS[0], 0.4), elinewidth=2)
+    low = min(1 / probabilities.shape[1], *(limit.low for limit in limits))
     left.set(
         xlabel="confidence",
         ylabel="accuracy",

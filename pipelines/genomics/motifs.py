@@ -17,6 +17,7 @@ ROUNDS = 20
 FITS = 0.55  # share of the best possible score from which a window counts as one of the motif
 EVEN = 0.25
 WINDOWS = 2  # of a sequence
+LEAST = 0.02  # share of all weight that a motif has; what is left over then is no motif
 
 
 class Motif(NamedTuple):
@@ -59,11 +60,14 @@ def find_motifs(bases: np.ndarray, contributions: np.ndarray, count: int, width:
     weights = np.maximum(contributions, 0) * bases.any(2)
     windows, weight = _windows(bases, weights, width)
     total, found = weight.sum(), list[Motif]()
-    while len(found) < count and len(windows) >= 2 and weight.sum() > 0.02 * total:
+    while len(found) < count and len(windows) >= 2 and weight.sum() > LEAST * total:
         aligned, strength, members = _align(windows, weight, width)
         if members.sum() < 2:
             break
-        found.append(_motif(aligned[members], strength[members], total))
+        motif = _motif(aligned[members], strength[members], total)
+        if motif.share < LEAST:
+            break
+        found.append(motif)
         windows, weight = windows[~members], weight[~members]
     return found
 
