@@ -16,13 +16,14 @@ from pipelines.measures import spoken
 from pipelines.runs import RunFolder
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #22313f; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 15px/1.5 system-ui, sans-serif; color: #22313f; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.05rem; margin-top: 2rem }
 p.verdict { font-size: 1.1rem } .quiet { color: #6c757d }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 td, th { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px solid #d5dbe1 }
 td:first-child, th:first-child { text-align: left } tr.ours { font-weight: 600 }
-img { max-width: 100%; margin: .5rem 0 } code { font-size: .9em; overflow-wrap: anywhere }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 1rem; align-items: start }
+img { max-width: 100% } code { font-size: .9em; overflow-wrap: anywhere }
 """
 
 
@@ -107,13 +108,13 @@ def _scores(recipe: str, scores: Mapping[str, Any]) -> Iterator[str]:
 
 def _pictures(folder: RunFolder) -> Iterator[str]:
     pictures = sorted((folder.path / "plots").glob("*.png"))
-    if pictures:
-        yield "<h2>Figures</h2>"
+    if not pictures:
+        return
+    yield "<h2>Figures</h2><div class='figures'>"
     for picture in pictures:
         code = base64.b64encode(picture.read_bytes()).decode()
-        name = escape(picture.stem.replace("_", " "))
-        image = f"<img alt='{name}' src='data:image/png;base64,{code}'>"
-        yield f"<figure>{image}<figcaption class='quiet'>{name}</figcaption></figure>"
+        yield f"<img alt='{escape(picture.stem.replace('_', ' '))}' src='data:image/png;base64,{code}'>"
+    yield "</div>"
 
 
 def _data(data: Mapping[str, Any]) -> Iterator[str]:
