@@ -24,6 +24,7 @@ from typing import Any
 import keras
 import numpy as np
 from fits import kept, spoken
+from scipy import stats
 
 from data.images import DEBIAN, ImagesData, load
 from data.splits import Splits
@@ -134,7 +135,7 @@ def pairs(flags: argparse.Namespace) -> None:
             if name not in found:
                 found[name] = _in_minutes(name, data, flags)
         gaps = np.subtract(*(found[name] for name in pair))
-        half = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
+        half = stats.t.ppf(0.975, len(gaps) - 1) * stats.sem(gaps) if len(gaps) > 1 else float("nan")
         told = f"{gaps.mean():+.2f} ({gaps.mean() - half:+.2f} to {gaps.mean() + half:+.2f})"
         cells = [*pair, str(len(gaps)), *(spoken(found[name], 2) for name in pair), told]
         print("| " + " | ".join(cells) + " |", flush=True)
