@@ -116,11 +116,11 @@ def epochs_within(run: Run, splits: Splits, minutes: float) -> int:
     return max(1, round(60 * minutes * rate(run, splits) / splits.train.size))
 
 
-def rate(run: Run, splits: Splits, steps: int = 40) -> float:
-    """Pictures a CPU second that training takes: of two more epochs over a few, so that compiling is not counted."""
+def rate(run: Run, splits: Splits, steps: int = 40, clock: str = "cpu") -> float:
+    """Pictures a second that training takes: of two more epochs over a few, so that compiling is not counted."""
     rows = steps * run.fit.batch_size
     few = replace(splits, train=splits.train.take(np.arange(rows)), val=splits.val.take(np.arange(10)))
-    one, three = (fitted(run.with_(fit=replace(run.fit, epochs=epochs)), few)["cpu"] for epochs in (1, 3))
+    one, three = (fitted(run.with_(fit=replace(run.fit, epochs=epochs)), few)[clock] for epochs in (1, 3))
     return 2 * rows / (three - one)
 
 
