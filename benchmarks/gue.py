@@ -54,15 +54,14 @@ PLACED: dict[str, Any] = {"dropout": 0.3}
 SMALL: dict[str, Any] = {"widths": (24,), "units": 48, "dropout": 0.5, "kernel_size": 11}
 MIXED = {"others": (Model("positional_cnn", PLACED),), "seeds": 2, "combine": "mean"}  # two of each architecture
 FEW: dict[str, Any] = {"epochs": 20, "batch_size": 128}  # thousands of rows
-LARGE: dict[str, Any] = {"width": 128, "blocks": 3, "dropout": 0.1}
-MANY: dict[str, Any] = {"epochs": 8}  # tens of thousands
+MANY: dict[str, Any] = {"epochs": 10}  # tens of thousands
 MADE = {"negatives": "0"}  # they are promoters with random pieces
 OPEN = {"strands": "both"}
 SETTINGS = {
     "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", SMALL, FEW, run=MIXED),
     "prom_300_tata": Setting("positional_cnn", 80.6, "71.6", PLACED, FEW),
-    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", LARGE, MANY, MADE),
-    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", LARGE, MANY, MADE),
+    "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", {}, MANY, MADE),
+    "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", {}, MANY, MADE),
     "tf_0": Setting("kmer_deep", 72.0, "72.0", data=OPEN),
     "mouse_0": Setting("kmer_deep", 56.8, "56.8", {"gaps": (1, 2, 4)}, data=OPEN),
 }
