@@ -48,6 +48,7 @@ BUILDERS: dict[str, str] = {
     "wide_deep": "arch.wide_deep",  # position itself has meaning, beside local patterns
     "positional_cnn": "arch.positional",  # the same patterns everywhere, but what they say depends on the place
     "kmer_deep": "arch.kmer_deep",  # how often each short word occurs, beside motifs wherever they stand
+    "spectrum": "arch.spectrum",  # which words occur, wherever they stand and whatever lies between their letters
     "nbeats": "arch.forecast.nbeats",  # a future is a sum of parts, each explaining what the others left of the past
     "nhits": "arch.forecast.nhits",  # the same, from slow parts to fast ones
     "dlinear": "arch.forecast.linear",  # every step ahead is a weighted sum of the past

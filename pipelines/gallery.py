@@ -130,8 +130,9 @@ FAMILIES = (
         "Wide and deep",
         "Position itself has a meaning, beside local patterns; or how often words occur has, wherever they stand.",
         "y = W [positional words of x, cnn(x)], or W [counts of words of x, dense(counts, motifs of x)], "
-        "or W [e, dense(e)], e = softplus(sum_p w[p] cnn(x)[p] over each window)",
-        ("wide_deep", "kmer_deep", "positional_cnn"),
+        "or W [e, dense(e)], e = softplus(sum_p w[p] cnn(x)[p] over each window), or W dense(c / |c|), "
+        "c = sqrt(counts of words of x, letters left out between theirs)",
+        ("wide_deep", "kmer_deep", "spectrum", "positional_cnn"),
     ),
     Family(
         "Graph convolutional",

@@ -80,6 +80,13 @@ RECIPES: dict[str, Run] = dict(
             "GUE tf_0, both strands, one seed: MCC x 100 on dev 60.6, k-mer regression 58.8, plain convnets 46 to 54",
         ),
         _recipe(
+            "spectrum",
+            "spectrum",
+            {},
+            FineTuning(epochs=20, batch_size=128, learning_rate=1e-3, weight_decay=0.3, keep="last"),
+            "words of Leslie et al. 2002 (the spectrum kernel) and Ghandi et al. 2014 (gkm-SVM), read by a dense layer",
+        ),
+        _recipe(
             "resnet",
             "resnet",
             {},

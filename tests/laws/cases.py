@@ -76,6 +76,18 @@ CASES: dict[str, Case] = {
             {"dropout": 1.0},
         ),
     ),
+    "spectrum": Case(
+        (11, 4),
+        {"letters": 3, "span": 5, "units": 7, "dropout": 0.2},
+        (
+            {"letters": 1},
+            {"span": 2},
+            {"span": 13},
+            {"units": 0},
+            {"scale": 0.0},
+            {"dropout": 1.0},
+        ),
+    ),
     "kmer_deep": Case(
         (11, 4),
         {"kmers": (1, 2), "gaps": (3,), "widths": (5,), "kernel_size": 3, "units": 7, "dropout": 0.2},
@@ -153,6 +165,7 @@ LAYERS: dict[str, dict[str, Any]] = {
     "arch.dna.KMers": {"k": 3},
     "arch.kmer_deep.WordCounts": {"k": 3, "gap": 2},
     "arch.kmer_deep.SteadyRoot": {},
+    "arch.spectrum.GappedWordCounts": {"k": 3, "span": 5},
     "arch.dna.OneHotBases": {"masked": True},
     "arch.dna.ReverseComplement": {},
     "arch.ensemble.Mixture": {"shares": (0.25, 0.75), "outputs": "values"},

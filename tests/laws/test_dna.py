@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from arch import builder
 from arch.dna import KMers, OneHotBases, ReverseComplement, strand_invariant
 from arch.kmer_deep import WordCounts
+from arch.spectrum import GappedWordCounts
 
 A, C, G, T, R, N = 1, 2, 4, 8, 5, 15
 COMPLEMENT = {A: T, C: G, G: C, T: A, R: 10, N: N}  # 10 is Y: C or T
@@ -23,6 +26,7 @@ SMALL = {
     "positional_cnn": {"width": 5, "kernel_size": 3, "reads": 2, "units": 3},
     "wide_deep": {"widths": (5,), "units": 3, "kernel_size": 3},
     "kmer_deep": {"kmers": (1, 2, 3), "widths": (5,), "units": 3, "kernel_size": 3},
+    "spectrum": {"letters": 3, "span": 4, "units": 5},
 }
 
 
@@ -109,6 +113,35 @@ def test_counts_of_words_with_gaps_are_what_a_loop_counts(k: int, gap: int) -> N
     np.testing.assert_array_equal(counts, loop)  # sums of ones are exact
 
 
+@pytest.mark.parametrize(("k", "span"), [(2, 2), (2, 5), (3, 3), (3, 5), (5, 7), (6, 8)])
+def test_counts_of_words_with_letters_left_out_are_what_a_loop_counts(k: int, span: int) -> None:
+    rows = np.random.default_rng(6).integers(0, 4, (3, 17))
+    loop = np.zeros((3, 4**k))
+    for between in itertools.combinations(range(1, span - 1), k - 2):
+        for t in range(17 - span + 1):
+            for row, word in enumerate(rows[:, [t, *(t + place for place in between), t + span - 1]]):
+                loop[row, int("".join(map(str, word)), 4)] += 1
+    inputs = np.eye(4, dtype="float32")[rows]
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(GappedWordCounts(k, span)(inputs)), loop)
+    if span == k:
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(WordCounts(k)(inputs)), loop)
+
+
+def test_the_other_strand_has_the_complements_of_the_words() -> None:
+    rows = np.random.default_rng(7).integers(0, 4, (3, 17))
+    own, other = (GappedWordCounts(4, 6)(np.eye(4, dtype="float32")[r]) for r in (rows, 3 - rows[:, ::-1]))
+    complements = [int("".join(str(3 - int(c)) for c in reversed(np.base_repr(w, 4).zfill(4))), 4) for w in range(256)]
+    np.testing.assert_array_equal(np.array(own)[:, complements], np.array(other))
+
+
+def test_every_row_of_counts_has_the_same_length() -> None:
+    inputs = keras.Input((8, 4))
+    model = keras.Model(inputs, builder("spectrum")(inputs, letters=2, span=2, scale=3.0, units=1))
+    rows = np.eye(4, dtype="float32")[[[0, 0, 0, 0, 1, 1, 1, 1], [2, 2, 2, 2, 2, 2, 2, 2]]]
+    lengths = np.linalg.norm(keras.Model(inputs, model.get_layer("length").output)(rows), axis=1)
+    np.testing.assert_allclose(lengths, 3.0, rtol=1e-6)
+
+
 def test_words_in_padding_are_not_counted_and_ambiguous_ones_in_parts() -> None:
     counts = keras.ops.convert_to_numpy(WordCounts(2)(one_hot([C, R, C, 0, 0])))[0].reshape(4, 4)
     assert counts[1].tolist() == [0.5, 0, 0.5, 0]  # CA and CG
@@ -119,6 +152,7 @@ def test_words_in_padding_are_not_counted_and_ambiguous_ones_in_parts() -> None:
 def test_products_of_words_are_counted() -> None:
     assert KMers(3).multiply_adds((None, 11, 4)) == 9 * (16 + 64)
     assert WordCounts(4, 3).multiply_adds((None, 11, 4)) == 5 * 256
+    assert GappedWordCounts(4, 6).multiply_adds((None, 11, 4)) == 6 * 3 * 256
 
 
 @pytest.mark.parametrize("k", [0, 8])

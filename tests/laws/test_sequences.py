@@ -27,6 +27,7 @@ MASKED = [
     ("recurrent", {"cell": "gru", "units": (5,), "bidirectional": True, "pool": "average"}),
     ("recurrent", {"cell": "gru", "units": (5,), "pool": "max"}),
     ("kmer_deep", {"kmers": (1, 2), "gaps": (2,), "widths": (5,), "kernel_size": 3, "units": 7}),
+    ("spectrum", {"letters": 3, "span": 4, "units": 7}),
     ("transformer_encoder", {"depth": 2, "width": 12, "heads": 3, "positions": "rotary"}),
     ("transformer_encoder", {"depth": 1, "width": 12, "heads": 3, "norm": "post", "positions": "sinusoidal"}),
 ]
