@@ -109,7 +109,7 @@ def spectrum(
     *,
     letters: int = 6,
     span: int = 6,
-    units: int = 64,
+    units: int = 48,
     scale: float = 10.0,
     dropout: float = 0.5,
 ) -> keras.KerasTensor:

@@ -58,7 +58,7 @@ MANY: dict[str, Any] = {"epochs": 10}  # tens of thousands
 MADE = {"negatives": "0"}  # they are promoters with random pieces
 OPEN = {"strands": "both"}
 HALF: dict[str, Any] = {"epochs": 12, "weight_decay": 0.1}
-GAPPED = Model("spectrum", {"span": 8, "units": 48})
+GAPPED = Model("spectrum", {"span": 8})
 WORDS = {"others": (GAPPED, Model("kmer_deep")), "combine": "mean"}
 SETTINGS = {
     "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", SMALL, FEW, run=MIXED),
@@ -66,7 +66,7 @@ SETTINGS = {
     "prom_core_notata": Setting("positional_cnn", 72.5, "68.0, 70.6", {}, MANY, MADE),
     "prom_core_all": Setting("positional_cnn", 71.5, "69.4, 71.0", {}, MANY, MADE),
     "tf_0": Setting("spectrum", 72.0, "72.0", {"letters": 5, "span": 5, "units": 128}, HALF, OPEN, WORDS),
-    "mouse_0": Setting("spectrum", 56.8, "56.8", {"units": 48}, {}, OPEN, WORDS),
+    "mouse_0": Setting("spectrum", 56.8, "56.8", {}, {}, OPEN, WORDS),
 }
 
 

@@ -84,7 +84,14 @@ RECIPES: dict[str, Run] = dict(
             "spectrum",
             {},
             FineTuning(epochs=20, batch_size=128, learning_rate=1e-3, weight_decay=0.3, keep="last"),
-            "words of Leslie et al. 2002 (the spectrum kernel) and Ghandi et al. 2014 (gkm-SVM), read by a dense layer",
+            "the words of Leslie et al. 2002, The spectrum kernel, read by a dense layer",
+        ),
+        _recipe(
+            "gapped_spectrum",
+            "spectrum",
+            {"span": 8},
+            FineTuning(epochs=20, batch_size=128, learning_rate=1e-3, weight_decay=0.3, keep="last"),
+            "the words of Ghandi et al. 2014 (gkm-SVM), six letters of eight, read by a dense layer",
         ),
         _recipe(
             "resnet",
