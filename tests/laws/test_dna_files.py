@@ -280,7 +280,7 @@ def test_kin_do_not_straddle_a_random_split(tmp_path):
     assert told.endswith("or data.shared_kmers above 9")
     told = refused(lambda: load(GenomicsData(path=path, shared_kmers=2), 3))
     assert told.startswith("rows that share a 2-mer stay together, and leave none for ")
-    assert told.endswith("wanted a longer data.shared_kmers, got 1 groups")
+    assert told.endswith("wanted a longer data.shared_kmers, got 1 group")
     apart = load(GenomicsData(path=path, val_fraction=0.2, test_fraction=0.2), 3)
     assert shares_kmer(apart.test["sequence"], apart.train["sequence"], 30).any()
 
