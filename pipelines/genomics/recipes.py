@@ -92,6 +92,7 @@ RECIPES: dict[str, Run] = dict(
             {"span": 8},
             FineTuning(epochs=20, batch_size=128, learning_rate=1e-3, weight_decay=0.3, keep="last"),
             "the words of Ghandi et al. 2014 (gkm-SVM), six letters of eight, read by a dense layer",
+            "GUE mouse_0 with spectrum and kmer_deep, 5 seeds: MCC x 100 on test 60.9 (sd 0.9), DNABERT-2 56.8",
         ),
         _recipe(
             "resnet",
