@@ -165,6 +165,14 @@ def regression(values: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     }
 
 
+def share_interval(hits: float, count: int) -> tuple[float, float]:
+    """Wilson's interval of a share, 95 % (Wilson 1927)."""
+    z = 1.96
+    share, spread = hits / count, z * np.sqrt(hits * (count - hits) / count**3 + (z / (2 * count)) ** 2)
+    middle, scale = share + z**2 / (2 * count), 1 + z**2 / count
+    return float((middle - spread) / scale), float((middle + spread) / scale)
+
+
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """Mean distance between confidence and accuracy over 15 bins of equal mass.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipelines.measures import BINS, MEASURES, expected_calibration_error
+from pipelines.measures import BINS, MEASURES, expected_calibration_error, share_interval
 
 INK, PALE, ACCENT = "#22313f", "#d5dbe1", "#c8553d"
 FEWEST = 25  # rows of a bin whose accuracy is drawn
 COLOURS = ("#2a6f97", "#c8553d", "#588b4c", "#8a5a9e", "#c99a2e", "#4f8f8b", "#9c6644", "#6c757d")
 LETTERS = 24  # of a class' name; a longer one would leave no room for the figure
+Bounds = Callable[[np.ndarray], tuple[float, float]]
 ROC_CLASSES = 8  # more curves than this cannot be told apart
 
 
@@ -111,24 +112,35 @@ def confusion(labels: np.ndarray, guesses: np.ndarray, classes: Sequence[str], p
     return saved(figure, path)
 
 
+def in_bins(axes: Axes, values: np.ndarray, scores: np.ndarray, count: int, bounds: Bounds) -> np.ndarray:
+    """Mean scores in bins of equal mass of values, with bars of their intervals: (bins, 2) where these end.
+
+    Args:
+        axes: to draw on.
+        values: (rows,) that bins are of.
+        scores: (rows,) whose means are drawn.
+        count: bins, at most as many as rows.
+        bounds: the scores of a bin -> the ends of the interval of their mean.
+    """
+    bins = np.array_split(np.argsort(values, kind="stable"), count)
+    means, limits = np.array([scores[b].mean() for b in bins]), np.array([bounds(scores[b]) for b in bins])
+    centres = [float(values[b].mean()) for b in bins]
+    axes.errorbar(centres, means, yerr=np.abs(limits.T - means), fmt="o-", color=COLOURS[0], capsize=2)
+    return limits
+
+
 def reliability(labels: np.ndarray, probabilities: np.ndarray, path: Path) -> Path:
     """Accuracy against confidence in bins of equal mass, each with its 95 % interval, and how often which confidence.
 
     A bin has rows enough that its accuracy says something; the intervals are Wilson's, which all right have one of too.
     """
-    from scipy import stats
-
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
-    count = max(1, min(BINS, len(confidence) // FEWEST))
-    bins = np.array_split(np.argsort(confidence, kind="stable"), count)
-    sure, right_ones = (np.array([values[b].mean() for b in bins]) for values in (confidence, correct))
-    limits = [stats.binomtest(int(correct[b].sum()), len(b)).proportion_ci(method="wilson") for b in bins]
-    beside = np.abs(np.array([(limit.low, limit.high) for limit in limits]).T - right_ones)
     error = expected_calibration_error(confidence, correct)
     figure, (left, right) = panels(2)
     left.plot([0, 1], [0, 1], color=PALE, zorder=0)
-    left.errorbar(sure, right_ones, yerr=beside, fmt="o-", color=COLOURS[0], ecolor=(COLOURS[0], 0.4), elinewidth=2)
-    low = min(1 / probabilities.shape[1], *(limit.low for limit in limits))
+    count = max(1, min(BINS, len(confidence) // FEWEST))
+    limits = in_bins(left, confidence, correct, count, lambda right: share_interval(right.sum(), len(right)))
+    low = min(1 / probabilities.shape[1], limits.min())
     left.set(
         xlabel="confidence",
         ylabel="accuracy",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ from matplotlib.axes import Axes
 
 from arch.dna import base_table
 from data.sequences import Sequences
-from pipelines.plots import COLOURS, PALE, panels, saved
+from pipelines.measures import share_interval
+from pipelines.plots import PALE, Bounds, in_bins, panels, saved
 
 BINS = 8
 
@@ -32,9 +32,6 @@ def error_by_content(errors: np.ndarray, sequences: Sequences | np.ndarray, path
     return _by_content(np.abs(errors), sequences, path, "mean absolute error", _means)
 
 
-Bounds = Callable[[np.ndarray], tuple[float, float]]
-
-
 def _by_content(
     scores: np.ndarray, sequences: Sequences | np.ndarray, path: Path, measure: str, bounds: Bounds
 ) -> Path:
@@ -50,19 +47,15 @@ def _by_content(
 
 
 def _draw(axes: Axes, scores: np.ndarray, values: np.ndarray, what: str, measure: str, bounds: Bounds) -> None:
-    bins = [b for b in np.array_split(np.argsort(values, kind="stable"), BINS) if len(b)]
-    centres = [float(np.mean(values[b])) for b in bins]
-    means = np.array([scores[b].mean() for b in bins])
-    errors = np.abs(np.array([bounds(scores[b]) for b in bins]).T - means)
     axes.axhline(float(scores.mean()), color=PALE, zorder=0)
-    axes.errorbar(centres, means, yerr=errors, fmt="o-", color=COLOURS[0], capsize=2)
+    in_bins(axes, values, scores, min(BINS, len(scores)), bounds)
     title = f"{measure.split(',')[0].capitalize()} by {what.split(',')[0]}, on test"
     axes.set(xlabel=what, ylabel=measure, title=title)
 
 
 def _shares(percent: np.ndarray) -> tuple[float, float]:
     """Of rows that are right in so many percent; the labels of a row are not taken for rows of their own."""
-    low, high = _interval(float(percent.sum()) / 100, len(percent))
+    low, high = share_interval(float(percent.sum()) / 100, len(percent))
     return 100 * low, 100 * high
 
 
@@ -70,11 +63,3 @@ def _means(scores: np.ndarray) -> tuple[float, float]:
     """Of a mean of what is never below 0, by its deviation."""
     half = 1.96 * float(scores.std()) / np.sqrt(len(scores))
     return max(0.0, float(scores.mean()) - half), float(scores.mean()) + half
-
-
-def _interval(hits: float, count: int) -> tuple[float, float]:
-    """Wilson's interval of a share, 95 % (Wilson 1927)."""
-    z = 1.96
-    share, spread = hits / count, z * np.sqrt(hits * (count - hits) / count**3 + (z / (2 * count)) ** 2)
-    middle, scale = share + z**2 / (2 * count), 1 + z**2 / count
-    return float((middle - spread) / scale), float((middle + spread) / scale)

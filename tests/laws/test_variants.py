@@ -10,8 +10,8 @@ from data.errors import BadInput
 from data.genome import Genome
 from data.planted import MOTIFS, plant
 from data.variants import Variant, haplotypes, read_variants, why_not
-from pipelines.genomics.strata import _interval
 from pipelines.genomics.variants import class_odds, effects, label_odds
+from pipelines.measures import share_interval
 
 CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
 
@@ -130,10 +130,10 @@ def test_planted_intervals_and_changes_are_what_they_say(tmp_path):
 
 
 def test_intervals_of_shares_are_wilsons():
-    low, high = _interval(8, 10)
+    low, high = share_interval(8, 10)
     assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert _interval(0, 5)[0] == pytest.approx(0)
-    assert _interval(5, 5)[1] == pytest.approx(1)
+    assert share_interval(0, 5)[0] == pytest.approx(0)
+    assert share_interval(5, 5)[1] == pytest.approx(1)
 
 
 def test_alternatives_of_one_base_are_asked_about_their_reference_once(genome):
