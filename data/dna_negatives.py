@@ -13,14 +13,11 @@ from functools import lru_cache
 import numpy as np
 
 from data.errors import BadInput
-from data.sequences import Sequences
+from data.sequences import BASES, NUMBERS, Sequences
 from data.splits import Rows, Splits
 
 SHARED = 15  # bases that a made row must share with its parent, at the same places
 LEAST = 0.1  # share of the made rows whose parents must be known
-BASES = np.array([1, 2, 4, 8], np.uint8)
-BITS = np.full(16, -1, np.int64)  # of what is no single base
-BITS[BASES] = range(4)
 
 
 @dataclass(frozen=True)
@@ -42,28 +39,28 @@ def kinship(codes: np.ndarray, made: np.ndarray, shared: int = SHARED) -> Kinshi
     """For each made row the other row that it agrees with at most places, if both share a run of bases.
 
     Args:
-        codes: (rows, length) bits of the bases; 0 pads.
+        codes: (rows, length) of the bases; 0 pads.
         made: (rows,) bool, which rows were made of the others.
         shared: bases in a run that both have at the same places, 1 to 31. By chance alone 15 agree once in 4 ** 15.
     """
-    bits = BITS[codes]
+    numbers = NUMBERS[codes]
     children, others = np.flatnonzero(made), np.flatnonzero(~made)
     parents, agree = np.full(len(children), -1), np.zeros(len(children), np.int64)
     for start in range(codes.shape[1] - shared + 1):
-        words = _words(bits[:, start : start + shared])
+        words = _words(numbers[:, start : start + shared])
         child, other = _same(words[children], words[others])
         same = (codes[children[child]] == codes[others[other]]).sum(1)
         more = same > agree[child]
         agree[child[more]], parents[child[more]] = same[more], others[other[more]]
     children, parents = children[parents >= 0], parents[parents >= 0]
-    pure = (bits[children] >= 0) & (bits[parents] >= 0)
+    pure = (numbers[children] >= 0) & (numbers[parents] >= 0)
     return Kinship(children, parents, pure & (codes[children] != codes[parents]))
 
 
-def _words(bits: np.ndarray) -> np.ndarray:
+def _words(numbers: np.ndarray) -> np.ndarray:
     """(rows,) numbers of words of bases; -1 where a letter is none."""
-    powers = 4 ** np.arange(bits.shape[1], dtype=np.int64)
-    return np.where((bits >= 0).all(1), bits @ powers, -1)
+    powers = 4 ** np.arange(numbers.shape[1], dtype=np.int64)
+    return np.where((numbers >= 0).all(1), numbers @ powers, -1)
 
 
 def _same(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,9 +102,9 @@ class Substituted:
 
 def substituted(codes: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(rows, length) codes with another base at these places; what is no single base stays."""
-    bits = BITS[codes]
-    other = BASES[(bits + rng.integers(1, 4, size=codes.shape, dtype=np.int8)) % 4]
-    return np.where(places & (bits >= 0), other, codes)
+    numbers = NUMBERS[codes]
+    other = BASES[(numbers + rng.integers(1, 4, size=codes.shape, dtype=np.int8)) % 4]
+    return np.where(places & (numbers >= 0), other, codes)
 
 
 def made_anew(splits: Splits, negatives: str) -> Splits:

@@ -21,7 +21,7 @@ from data.genome import is_bed
 from data.given import digest_of_file, given_parts, options_of
 from data.kmers import kmer_groups
 from data.labelled import Labelled, read_labelled
-from data.sequences import content_ids, encode
+from data.sequences import BASES, content_ids, encode
 from data.splits import Rows, Splits
 from data.tables import Table
 from data.targets import Target, column_of, names_of, summary
@@ -238,7 +238,7 @@ def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str, 
 
 def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
     lengths = np.concatenate([file.sequences.lengths for file in files.values()])
-    pure, paths = (1, 2, 4, 8), {part: file.path for part, file in files.items()}
+    paths = {part: file.path for part, file in files.items()}
     return {
         "unit": "one DNA sequence",
         # Where the package lies is no fact of the data.
@@ -249,7 +249,7 @@ def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
         "shortest": int(lengths.max()) if lengths.min() == lengths.max() else 1,
         "length_min": int(lengths.min()),
         "fixed_length": bool(lengths.min() == lengths.max()),
-        "ambiguous_bases": sum(int((~np.isin(file.sequences.codes, pure)).sum()) for file in files.values()),
+        "ambiguous_bases": sum(int((~np.isin(file.sequences.codes, BASES)).sum()) for file in files.values()),
     }
 
 

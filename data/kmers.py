@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.errors import BadInput
-from data.sequences import Sequences
+from data.sequences import NUMBERS, Sequences
 
 
 def canonical_kmers(sequences: Sequences, k: int = 30) -> tuple[np.ndarray, np.ndarray]:
@@ -25,11 +25,8 @@ def canonical_kmers(sequences: Sequences, k: int = 30) -> tuple[np.ndarray, np.n
     """
     if not 1 <= k <= 31:
         raise BadInput("kmers: length out of range", wanted="1 to 31", got=k)
-    # Two bits a base: A 0, C 1, G 2, T 3, so that the complement is 3 minus the base; other codes are ambiguous.
-    bits = np.full(16, 4, np.uint8)
-    bits[[1, 2, 4, 8]] = range(4)
-    bases = bits[sequences.codes]
-    starts = _clean_starts(bases > 3, sequences, k)
+    bases = NUMBERS[sequences.codes]
+    starts = _clean_starts(bases < 0, sequences, k)
     forward = np.zeros(len(starts), np.uint64)
     backward = np.zeros(len(starts), np.uint64)
     for step in range(k):

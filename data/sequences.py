@@ -30,6 +30,13 @@ def _codes_of_letters() -> bytes:
 CODES = _codes_of_letters()
 """The code of each byte, 0 where it is no base."""
 
+BASES = np.array([1, 2, 4, 8], np.uint8)
+"""The codes of A, C, G and T."""
+
+NUMBERS = np.full(16, -1, np.int8)
+"""Of each code the base's number, 0 to 3, so that 3 minus it is its complement's; -1 of what is no single base."""
+NUMBERS[BASES] = range(4)
+
 _LETTERS = np.frombuffer(b"\0" + LETTERS.encode(), np.uint8)
 # The complement swaps A with T and C with G, which reverses the four bits; padding and N are their own complements.
 _COMPLEMENTS = np.array([int(f"{code:04b}"[::-1], 2) for code in range(16)], np.uint8)

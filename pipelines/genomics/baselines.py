@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data.sequences import reverse_complement
+from data.sequences import NUMBERS, reverse_complement
 from data.splits import Rows, Splits
 from pipelines.measures import better, classification, multi_label, regression
 from pipelines.task import Scores
@@ -53,8 +53,7 @@ def kmer_counts(codes: np.ndarray, strands: str = "given") -> np.ndarray:
     The root keeps a frequent k-mer from drowning the others (a variance-stabilising transform of counts). Of "both"
     strands a k-mer counts with its reverse complement, so that either strand of a sequence has the same counts.
     """
-    digit = np.full(16, -1)
-    digit[[1, 2, 4, 8]] = range(4)
+    digit = NUMBERS.astype(int)
     read = [digit[codes], digit[reverse_complement(codes)]] if strands == "both" else [digit[codes]]
     return np.concatenate([np.sqrt(sum(_counts(b, k) for b in read)) for k in KMERS], axis=1).astype("float32")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.errors import BadInput, counted
-from data.sequences import decode, encode
+from data.sequences import BASES, decode, encode
 from data.splits import Rows
 from pipelines.cli import model_and_file
 from pipelines.domain import Domain
@@ -184,7 +184,7 @@ class Explainer:
         from pipelines.genomics import logos
         from pipelines.genomics.motifs import SEED, find_motifs
 
-        bases = (codes[..., None] == np.array([1, 2, 4, 8])).astype(float)
+        bases = (codes[..., None] == BASES).astype(float)
         width = min(self.flags.width, bases.shape[1])
         motifs = find_motifs(bases, found.contributions, self.flags.motifs, width) if width >= SEED else []
         if not motifs:

@@ -11,9 +11,9 @@ from keras import ops
 
 from arch.attribution import integrated_gradients
 from arch.kernels import compiled
+from data.sequences import BASES
 
 Method = Literal["mutagenesis", "gradients"]
-CODES = np.array([1, 2, 4, 8], np.uint8)  # A C G T
 NUMBERS = 1 << 21  # bases that are computed at a time
 
 
@@ -57,11 +57,11 @@ def mutagenesis(model: keras.Model, codes: np.ndarray, score: Callable[[Any], An
     size = max(1, NUMBERS // length)
     before = _in_batches(scored, codes, size)
     effects = np.zeros((rows, length, 4), np.float32)
-    changes = np.nonzero((codes != 0)[..., None] & (codes[..., None] != CODES))
+    changes = np.nonzero((codes != 0)[..., None] & (codes[..., None] != BASES))
     for start in range(0, len(changes[0]), size):
         row, place, base = (numbers[start : start + size] for numbers in changes)
         changed = codes[row]
-        changed[np.arange(len(row)), place] = CODES[base]
+        changed[np.arange(len(row)), place] = BASES[base]
         effects[row, place, base] = _in_batches(scored, changed, size) - before[row]
     return Importance(effects, -effects.sum(2) / 3 * (codes != 0))
 
