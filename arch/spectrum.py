@@ -50,39 +50,16 @@ class GappedWordCounts(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Meet the halves of the words at each place where the first one may end."""
-        places = self._places(inputs)
-        halves = self.k // 2, self.k - self.k // 2
-        first = self._grown(places, halves[0], forward=True)
-        second = self._grown(places[::-1], halves[1], forward=False)[::-1]
-        total: Any = 0
-        for end, half in enumerate(first):
-            others = [other for other in second[end + 1 :] if other is not None]
-            if half is not None and others:
-                total += ops.matmul(ops.transpose(half, (0, 2, 1)), sum(others[1:], others[0]))
-        return ops.reshape(total, (-1, inputs.shape[-1] ** self.k))
-
-    def _places(self, inputs: Any) -> list[Any]:
-        """What stands at each place of every window: span times (batch, windows, channels)."""
         count = ops.shape(inputs)[1] - self.span + 1
-        return [inputs[:, place : place + count] for place in range(self.span)]
-
-    def _grown(self, places: list[Any], letters: int, *, forward: bool) -> list[Any]:
-        """Halves that start at the first of these places, by where they end; None where none can.
-
-        Args:
-            places: in the order in which letters are added.
-            letters: of a half.
-            forward: whether a letter is added behind the others, not before them.
-        """
-        halves: list[Any] = [places[0], *[None] * (self.span - 1)]
-        for _ in range(letters - 1):
-            longer, before = [None], None
-            for place in range(1, self.span):
-                half = halves[place - 1]
-                before = half if before is None else before if half is None else before + half
-                longer.append(None if before is None else _joined(before, places[place], forward))
-            halves = longer
-        return halves
+        places = [inputs[:, place : place + count] for place in range(self.span)]  # of every window
+        first = _halves(places, self.k // 2, forward=True)
+        second = _halves(places[::-1], self.k - self.k // 2, forward=False)
+        total: Any = 0
+        for end, half in first.items():
+            behind = [second[back] for back in reversed(second) if self.span - 1 - back > end]
+            if behind:
+                total += ops.matmul(ops.transpose(half, (0, 2, 1)), sum(behind))
+        return ops.reshape(total, (-1, inputs.shape[-1] ** self.k))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """None: counts have no positions to mask."""
@@ -96,6 +73,22 @@ class GappedWordCounts(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of this layer."""
         return {**super().get_config(), "k": self.k, "span": self.span}
+
+
+def _halves(places: list[Any], letters: int, *, forward: bool) -> dict[int, Any]:
+    """Halves of words that start at the first of these places, summed over the ways to lay them, by where they end.
+
+    Args:
+        places: what stands at each place of a window, in the order in which letters are added.
+        letters: of a half.
+        forward: whether a letter is added behind the others, not before them.
+    """
+    halves = {0: places[0]}
+    for _ in range(letters - 1):
+        ends = range(min(halves) + 1, len(places))
+        before = {end: sum(half for place, half in halves.items() if place < end) for end in ends}
+        halves = {end: _joined(half, places[end], forward) for end, half in before.items()}
+    return halves
 
 
 def _joined(half: Any, letter: Any, forward: bool) -> Any:
