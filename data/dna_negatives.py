@@ -36,21 +36,23 @@ class Kinship:
 
 
 def kinship(codes: np.ndarray, made: np.ndarray, shared: int = SHARED) -> Kinship:
-    """For each made row the other row that it agrees with at most places, if both share a run of bases.
+    """For each made row another one that both share a run of bases with; of several, that which agrees at most places.
+
+    Both are of one length. Of the rows that share one and the same run, the first alone is looked at.
 
     Args:
         codes: (rows, length) of the bases; 0 pads.
         made: (rows,) bool, which rows were made of the others.
         shared: bases in a run that both have at the same places, 1 to 31. By chance alone 15 agree once in 4 ** 15.
     """
-    numbers = NUMBERS[codes]
+    numbers, lengths = NUMBERS[codes], (codes > 0).sum(1)
     children, others = np.flatnonzero(made), np.flatnonzero(~made)
     parents, agree = np.full(len(children), -1), np.zeros(len(children), np.int64)
     for start in range(codes.shape[1] - shared + 1):
         words = _words(numbers[:, start : start + shared])
         child, other = _same(words[children], words[others])
         same = (codes[children[child]] == codes[others[other]]).sum(1)
-        more = same > agree[child]
+        more = (same > agree[child]) & (lengths[children[child]] == lengths[others[other]])
         agree[child[more]], parents[child[more]] = same[more], others[other[more]]
     children, parents = children[parents >= 0], parents[parents >= 0]
     pure = (numbers[children] >= 0) & (numbers[parents] >= 0)
@@ -74,17 +76,22 @@ def _same(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 class Substituted:
     """In place of each row whose parent is known, a row made alike: of another parent, at the places of another child.
 
-    There it has one of the three bases that its parent has not: given that a base differs, a substitution by random
-    bases is just that. A pure function of seed, epoch and row; nothing is changed outside training.
+    Both are of one length, and the parents of one class: children of each class go on to be made of that class. At these
+    places a row has one of the three bases that its parent has not: given that a
+    base differs, a substitution by random bases is just that. A pure function of seed, epoch and row; nothing is
+    changed outside training.
 
     Args:
         sequences: of all training rows, which the column `row` counts.
-        made: (rows,) bool, which rows are of the class that was made.
+        labels: (rows,) class indices.
         kin: how they were made.
     """
 
-    def __init__(self, sequences: Sequences, made: np.ndarray, kin: Kinship) -> None:
-        self.sequences, self.others, self.kin = sequences, np.flatnonzero(~made), kin
+    def __init__(self, sequences: Sequences, labels: np.ndarray, kin: Kinship) -> None:
+        self.sequences, self.kin = sequences, kin
+        kinds = np.stack([sequences.lengths, labels], axis=1)
+        found, self.kind = np.unique(kinds[kin.parents], axis=0, return_inverse=True)
+        self.pools = [np.flatnonzero((kinds == kind).all(1)) for kind in found]  # a child may be made of any of its own
         self._epoch = lru_cache(maxsize=2)(self._made_anew)  # batches are made ahead, over the end of an epoch
 
     def __call__(self, columns: Mapping[str, np.ndarray], seed: int, epoch: int) -> dict[str, np.ndarray]:
@@ -95,8 +102,10 @@ class Substituted:
         """The sequences of all rows in this epoch."""
         rng = np.random.default_rng([seed, epoch, len(self.kin.children)])
         codes = np.array(self.sequences[np.arange(len(self.sequences))])
-        parents = codes[rng.choice(self.others, len(self.kin.children))]
-        codes[self.kin.children] = substituted(parents, rng.permutation(self.kin.differs), rng)
+        for number, pool in enumerate(self.pools):
+            mine = np.flatnonzero(self.kind == number)
+            parents = self.sequences[rng.choice(pool, len(mine))]
+            codes[self.kin.children[mine]] = substituted(parents, rng.permutation(self.kin.differs[mine]), rng)
         return codes
 
 
@@ -129,7 +138,7 @@ def made_anew(splits: Splits, negatives: str) -> Splits:
         what = f"data.negatives: class {negatives!r} is not made of the others"
         wanted = f"rows that share {SHARED} bases with a row of another class, at the same places, one in ten at least"
         raise BadInput(what, wanted=wanted, got=f"{len(kin.children):,} of {made.sum():,}")
-    around = Substituted(train["sequence"], made, kin)
+    around = Substituted(train["sequence"], train["label"], kin)
     rows = Rows({**train, "row": np.arange(train.size, dtype=np.int32)}, around=around)
     told = {"class": negatives, "rows": int(made.sum()), "anew": len(kin.children)}
     return replace(splits, train=rows, meta={**splits.meta, "negatives": told})

@@ -122,6 +122,7 @@ def _surrounder(rows: Rows, seed: int) -> Callable[[dict[str, Any], Any], dict[s
     def surround(batch: dict[str, Any], epoch: Any) -> dict[str, Any]:
         kept = [k.dtype for k in kinds.values()]
         made = tf.numpy_function(make, [epoch, *(batch[name] for name in one)], kept, stateful=False)
+        made = tf.nest.flatten(made)  # outside a graph one value comes by itself, not in a list
         return {
             name: tf.ensure_shape(value, [None, *kind.shape[1:]])
             for (name, kind), value in zip(kinds.items(), made, strict=True)

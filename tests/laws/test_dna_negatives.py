@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from data.dna_negatives import SHARED, kinship, substituted
+from data.dna_negatives import SHARED, Substituted, kinship, substituted
 from data.errors import BadInput
 from data.genomics import GenomicsData, folds, load
+from data.sequences import Sequences
+from pipelines.batches import ordered_batches
 from pipelines.genomics import DOMAIN
 
 ROWS, LENGTH, STARTS, KEPT = 997, 67, (0, 11, 28, 45, 62), 0.5
@@ -42,6 +44,58 @@ def test_children_are_known_by_what_they_kept():
     np.testing.assert_array_equal(found.differs, codes[found.children] != codes[found.parents])
     whole = ~gone[:, 1:4].all(1)  # the pieces of 17 bases; the others are shorter than what must be shared
     assert set(order[found.children] - ROWS) >= set(np.flatnonzero(whole))
+
+
+def test_of_several_parents_that_which_agrees_most_is_taken_if_it_is_as_long():
+    child = BASES[np.random.default_rng(3).integers(4, size=41)]
+    other = BASES[(np.searchsorted(BASES, child) + 1) % 4]
+    place, codes = np.arange(41), np.zeros((4, 43), np.uint8)
+    codes[0, :41], codes[1, :41] = child, np.where(place < SHARED, child, other)
+    codes[2, :41] = np.where((place >= SHARED) & (place != 30), child, other)  # 25 places, to 15 of the one before
+    codes[3, :41], codes[3, 41:] = np.where(place == 40, other, child), 1
+    found = kinship(codes, np.arange(4) == 0)
+    assert (found.parents.tolist(), found.differs.sum()) == ([2], 16)
+
+
+def test_rows_are_made_of_other_parents_at_the_places_of_other_children(file):
+    splits = load(GenomicsData(path=file, negatives="made"), 0)
+    train, everything = splits.train, np.arange(splits.train.size)
+    given, kin = train["sequence"][everything], train.around.kin
+    places = {}
+    found = np.flatnonzero(train["label"] == 0)
+    for seed in (0, 1):
+        first = train.batch(everything, seed=seed, epoch=0)["sequence"]
+        codes = np.concatenate([given[found], first[kin.children]])
+        again = kinship(codes, np.arange(len(codes)) >= len(found))
+        parents = found[again.parents]
+        assert np.mean(parents == kin.parents) < 0.02  # one in 800 by chance
+        assert len(np.unique(parents)) > 0.5 * len(parents)  # of so many drawn from as many, 0.63 are expected
+        assert np.mean((again.differs == kin.differs).all(1)) < 0.02
+        places[seed] = parents
+    assert np.mean(places[0] == places[1]) < 0.02
+
+
+def test_rows_are_made_of_the_class_and_the_length_of_their_parents():
+    rng = np.random.default_rng(4)
+    parents, children, _ = family(5)
+    poor = BASES[rng.choice([0, 3], size=(ROWS, LENGTH))]  # A and T alone: of these no row was made
+    whole = np.concatenate([parents, children, poor])
+    whole[::2, 53:] = 0  # rows of two lengths; parents and children are an odd number of rows apart
+    whole[ROWS : 2 * ROWS : 2, 53:], whole[ROWS + 1 : 2 * ROWS : 2] = 0, children[1::2]
+    labels = np.repeat([0, 1, 2], ROWS).astype(np.int32)
+    lengths = (whole > 0).sum(1)
+    sequences = Sequences(whole[whole > 0], np.concatenate([[0], np.cumsum(lengths)]), LENGTH)
+    around = Substituted(sequences, labels, kinship(whole, labels == 1))
+    made = around({"row": np.arange(len(whole)), "sequence": whole}, 0, 0)["sequence"]
+    np.testing.assert_array_equal((made > 0).sum(1), lengths)
+    assert np.isin(made[around.kin.children], [1, 8]).mean() < 0.55  # half of the bases of parents; all of the third class
+    np.testing.assert_array_equal(made[labels != 1], whole[labels != 1])
+
+
+def test_few_rows_that_are_made_anew_are_judged_in_one_piece(file):
+    train = load(GenomicsData(path=file, negatives="made"), 0).train.take(np.arange(7))
+    (batch,) = ordered_batches(train, 7)()
+    np.testing.assert_array_equal(batch["sequence"], train["sequence"][np.arange(7)])
 
 
 def test_ambiguous_letters_and_padding_make_no_kin():
