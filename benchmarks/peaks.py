@@ -2,9 +2,9 @@
 
     python benchmarks/peaks.py [--seeds 3] [--folder PEAKS] [--keep FOLDER]
 
-Settings and the epoch were chosen on chromosome 7 alone. Both strands carry the label, so each network reads both. A run
-is three networks from different seeds as one model; the last row is the ensemble of the runs, with a bootstrap interval
-over the test rows.
+Settings and the epoch were chosen on chromosome 7 alone. Both strands carry the label, so each network reads both. A
+run is three networks from different seeds as one model; the last row is the ensemble of the runs, with a bootstrap
+interval over the test rows.
 """
 
 from __future__ import annotations

@@ -76,10 +76,9 @@ def _same(some: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 class Substituted:
     """In place of each row whose parent is known, a row made alike: of another parent, at the places of another child.
 
-    Both are of one length, and the parents of one class: children of each class go on to be made of that class. At these
-    places a row has one of the three bases that its parent has not: given that a
-    base differs, a substitution by random bases is just that. A pure function of seed, epoch and row; nothing is
-    changed outside training.
+    Both are of one length, and the parents of one class: children of each class go on to be made of that class. At
+    these places a row has one of the three bases that its parent has not: given that a base differs, a substitution by
+    random bases is just that. A pure function of seed, epoch and row; nothing is changed outside training.
 
     Args:
         sequences: of all training rows, which the column `row` counts.

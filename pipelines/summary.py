@@ -53,12 +53,12 @@ def summary(arguments: Sequence[str], program: str) -> dict[str, Any] | None:
     folder = RunFolder(Path(names[0]))
     if not folder.record.is_file():
         raise BadInput("summary: no run", wanted="a folder with record.jsonl", where=names[0])
+    from pipelines.verbs import whole_file
+
     page = Path(flags.out) if flags.out else folder.path / "summary.html"
     text = "\n".join(lines(folder))
-    try:
-        page.write_text(text)
-    except OSError as error:
-        raise BadInput("cannot write the page", wanted="a place for a file", got=error, where=str(page)) from None
+    with whole_file(str(page), str(folder.record)) as target:
+        target.write(text)
     if flags.json:
         return {"page": str(page)}
     print(f"wrote {page}")

@@ -87,11 +87,11 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
     """A copy of a file with the model's answers as further columns: streamed, order and count kept.
 
     Raises:
-        BadInput: no such model, or a row that it does not take; then nothing is left at `out`.
+        BadInput: no such model, a row that it does not take, or an `out` that is read; what stood there stays.
     """
     export = find(domain, model)
     served, count = Served(export), 0
-    with whole_file(out) as target:
+    with whole_file(out, file, *files_of(export)) as target:
         writer = csv.writer(target, lineterminator="\n")
         for table, columns in domain.requests(file, export.metadata):
             answers = served(columns)
@@ -152,6 +152,12 @@ def test_rows(domain: Domain, export: Export) -> Rows:
     return splits.test
 
 
+def files_of(export: Export) -> list[str]:
+    """The files that a model's run has read, and the index beside each."""
+    named = [value for value in export.metadata["run"]["data"].values() if isinstance(value, str) and value]
+    return [name for value in named for name in (value, f"{value}.fai")]
+
+
 def head(domain: Domain, export: Export) -> dict[str, Any]:
     """What every answer of a verb begins with."""
     return {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
@@ -182,8 +188,16 @@ def _cell(value: Any) -> Any:
 
 
 @contextmanager
-def whole_file(out: str) -> Iterator[TextIO]:
-    """A file that appears only when all of it is written; stdout where there is no name."""
+def whole_file(out: str, *read: str) -> Iterator[TextIO]:
+    """A file that appears only when all of it is written; stdout where there is no name.
+
+    Args:
+        out: its name.
+        read: names of files that must not be written over.
+
+    Raises:
+        BadInput: it cannot be written, or is one of those that are read.
+    """
     if not out:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors=BYTES)
@@ -191,6 +205,8 @@ def whole_file(out: str) -> Iterator[TextIO]:
         sys.stdout.flush()  # here, where a reader who has gone is no fault
         return
     path = Path(out)
+    if path.is_file() and (same := [name for name in read if os.path.exists(name) and path.samefile(name)]):
+        raise BadInput("the output would take the place of what is read", wanted="a name of its own", got=same[0])
     special = path.exists() and not path.is_file()  # a pipe or a device is written to, never put out of its place
     aside = path if special else path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -45,13 +45,13 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     if flags.json and not flags.out:
         raise BadInput("label: stdout cannot hold both rows and JSON", wanted="--out FILE beside --json")
     trained = open_trained(domain, arguments[0] if first else "")
-    from pipelines.verbs import whole_file
+    from pipelines.verbs import files_of, whole_file
 
     export, classes = trained.export, trained.export.metadata["classes"]
     splits = domain.splits(trained.run)
     probabilities = _probabilities(trained.model, splits, flags.messages)
     ids = splits.test.shared["ids"].tolist()
-    with whole_file(flags.out) as target:
+    with whole_file(flags.out, *files_of(export)) as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(["paper", "label", "probability"])
         best, chances = probabilities.argmax(1).tolist(), probabilities.max(1).tolist()

@@ -56,7 +56,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
 
     start_tensorflow()
     from pipelines.report import Report
-    from pipelines.verbs import Served, find, whole_file
+    from pipelines.verbs import Served, files_of, find, whole_file
 
     export = find(domain, words[0] if len(words) == 3 else "")
     panel, facts = known(words[-2], export.metadata)
@@ -71,7 +71,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
 
     answer = forecasts(0)
     moved = added_up(panel, facts, forecasts, 0, sums, told.method) - answer["mean"]
-    with whole_file(told.out) as target:
+    with whole_file(told.out, *words[-2:], *files_of(export)) as target:
         write(target, panel, facts, answer, moved)
     truth = np.stack([panel.series(i)[-horizon:] for i in range(len(panel))])
     base = forecasts(horizon)["mean"].astype(np.float64)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from pipelines.flags import parse, positional
 from pipelines.quiet import start_tensorflow
 
 if TYPE_CHECKING:
+    from pipelines.serve.folder import Export
     from pipelines.verbs import Served
 
 PIECE = 4_096  # changes held at a time
@@ -44,35 +45,57 @@ class VariantsFlags:
     json: bool = False
 
 
+@dataclass
+class Told:
+    """How many changes have been scored, how many cannot be, and why the first of these cannot."""
+
+    scored: int = 0
+    unscored: int = 0
+    first: str = "none"
+
+    def add(self, good: Sequence[Variant], bad: Sequence[tuple[Variant, str]]) -> None:
+        """Count some more."""
+        if bad and not self.unscored:
+            self.first = f"line {bad[0][0].line}: {bad[0][1]}"
+        self.scored, self.unscored = self.scored + len(good), self.unscored + len(bad)
+
+
 def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, Any] | None:
     """Score the changes of a file with a model.
 
     Raises:
         BadInput: no such model, genome or file, or a file none of whose changes can be made in the genome.
     """
+    model, file, flags = _asked(arguments, program)
+    start_tensorflow()
+    from pipelines.report import Report
+    from pipelines.verbs import find
+
+    export = find(domain, model)
+    path = flags.genome or export.metadata["run"]["data"]["genome"]
+    if not path:
+        raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
+    told = _score(export, Genome(path), file, flags)
+    if not told.scored:
+        raise BadInput("no change can be made in the genome", wanted=path, got=told.first, where=file)
+    beside = Report(flags.json or not flags.out)  # where stdout is the table, nothing else is written there
+    beside.note(f"{told.scored:,} changes scored, {told.unscored:,} cannot be made in {path}")
+    counts = {"scored": told.scored, "unscored": told.unscored}
+    return {"schema": 1, "model": export.name, "version": export.version, **counts, "out": flags.out}
+
+
+def _asked(arguments: Sequence[str], program: str) -> tuple[str, str, VariantsFlags]:
+    """The model, empty for the champion, the file of changes, and the flags."""
     names, rest = positional(arguments)
     flags = parse(VariantsFlags, rest, program, "variants [MODEL] FILE: how much each change changes the answer.")
     if not 1 <= len(names) <= 2:
         raise BadInput("variants: a file is needed", wanted="[MODEL] FILE", got=" ".join(names) or "nothing")
     if flags.json and not flags.out:
         raise BadInput("variants: stdout is for JSON", wanted="--out FILE beside --json")
-    *model, file = names
-    if Path(file).is_dir():
-        raise BadInput("variants: no file of changes", wanted="[MODEL] FILE", got=f"the folder {file}")
-    _check_apart(file, flags)
-    start_tensorflow()
-    from pipelines.report import Report
-    from pipelines.verbs import Served, find
-
-    export = find(domain, model[0] if model else "")
-    path = flags.genome or export.metadata["run"]["data"]["genome"]
-    if not path:
-        raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
-    rows = max(1, BASES // export.metadata["data"]["length"])
-    told = _score(Served(export, rows), export.metadata, Genome(path), file, flags)
-    beside = Report(flags.json or not flags.out)  # where stdout is the table, nothing else is written there
-    beside.note(f"{told['scored']:,} changes scored, {told['unscored']:,} cannot be made in {path}")
-    return {"schema": 1, "model": export.name, "version": export.version, **told, "out": flags.out}
+    if Path(names[-1]).is_dir():
+        raise BadInput("variants: no file of changes", wanted="[MODEL] FILE", got=f"the folder {names[-1]}")
+    _check_apart(names[-1], flags)
+    return names[0] if len(names) == 2 else "", names[-1], flags
 
 
 def _check_apart(file: str, flags: VariantsFlags) -> None:
@@ -83,38 +106,45 @@ def _check_apart(file: str, flags: VariantsFlags) -> None:
         raise BadInput("variants: one file is named twice", wanted=wanted, got=Path(paths[-1]).name)
 
 
-def _score(
-    served: Served, metadata: Mapping[str, Any], genome: Genome, file: str, flags: VariantsFlags
-) -> dict[str, int]:
-    """Write effects and, where asked for, what has none; their numbers."""
-    from pipelines.verbs import whole_file
+def _score(export: Export, genome: Genome, file: str, flags: VariantsFlags) -> Told:
+    """Write effects and, where asked for, what has none: that list is there too where no change can be made."""
+    from pipelines.verbs import Served, files_of, whole_file
 
-    scored, odd, first = 0, 0, ""
-    aside = whole_file(flags.unscored) if flags.unscored else nullcontext()
-    pieces = _pieces(read_variants(file), genome)
-    begun = list(islice(pieces, 1))  # what cannot be read at all is told before anything is written
-    with whole_file(flags.out) as target, aside as others:
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow([*HEADER, *columns(metadata)])
-        listed = csv.writer(others, lineterminator="\n") if others else None
-        if listed:
-            listed.writerow([*HEADER, "line", "why"])
-        for good, bad in chain(begun, pieces):
-            if good:
-                writer.writerows(_rows(good, effects(served, metadata, genome, good)))
-            if listed:
-                listed.writerows([*_cells(variant), variant.line, why] for variant, why in bad)
-            first = first or (f"line {bad[0][0].line}: {bad[0][1]}" if bad else "")
-            scored, odd = scored + len(good), odd + len(bad)
-        if not scored:
-            raise BadInput("no change can be made in the genome", wanted=genome.path, got=first or "none", where=file)
-    return {"scored": scored, "unscored": odd}
+    told, read = Told(), (file, genome.path, f"{genome.path}.fai", *files_of(export))
+    with whole_file(flags.unscored, *read) if flags.unscored else nullcontext() as others:
+        pieces = _scorable(read_variants(file), genome, told, others)
+        begun = list(islice(pieces, 1))  # what cannot be read at all is told before anything is written
+        if begun:
+            served = Served(export, max(1, BASES // export.metadata["data"]["length"]))
+            with whole_file(flags.out, *read) as target:
+                _write(target, served, export.metadata, genome, chain(begun, pieces))
+    return told
 
 
-def _pieces(variants: Iterator[Variant], genome: Genome) -> Iterator[tuple[list[Variant], list[tuple[Variant, str]]]]:
+def _scorable(
+    variants: Iterator[Variant], genome: Genome, told: Told, others: TextIO | None
+) -> Iterator[list[Variant]]:
+    """The changes that can be made in the genome, in pieces; those that cannot are listed, if there is a list."""
+    listed = csv.writer(others, lineterminator="\n") if others else None
+    if listed:
+        listed.writerow([*HEADER, "line", "why"])
     while some := list(islice(variants, PIECE)):
-        told = [(variant, why_not(variant, genome)) for variant in some]
-        yield [variant for variant, why in told if not why], [pair for pair in told if pair[1]]
+        reasons = [(variant, why_not(variant, genome)) for variant in some]
+        good, bad = [v for v, why in reasons if not why], [(v, why) for v, why in reasons if why]
+        if listed:
+            listed.writerows([*_cells(variant), variant.line, why] for variant, why in bad)
+        told.add(good, bad)
+        if good:
+            yield good
+
+
+def _write(
+    target: TextIO, served: Served, metadata: Mapping[str, Any], genome: Genome, pieces: Iterable[list[Variant]]
+) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow([*HEADER, *columns(metadata)])
+    for some in pieces:
+        writer.writerows(_rows(some, effects(served, metadata, genome, some)))
 
 
 def columns(metadata: Mapping[str, Any]) -> list[str]:
@@ -154,8 +184,12 @@ def class_odds(probabilities: np.ndarray) -> np.ndarray:
 
 
 def label_odds(probabilities: np.ndarray) -> np.ndarray:
-    """Log odds of labels that are true each by itself."""
-    p = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
+    """Log odds of labels that are true each by itself.
+
+    Of float32 probabilities: exact to 1e-6 below a half, to 0.03 up to log odds of 14, and at most 17.3, the last step
+    before 1. What is all but certain can thus lose its certainty, and not gain any.
+    """
+    p = np.clip(probabilities.astype(np.float64), 1e-38, 1 - 2.0**-25)
     return np.log(p) - np.log1p(-p)
 
 

@@ -12,6 +12,7 @@ from data.planted import plant
 from pipelines.domain import domain
 from pipelines.genomics import explain, variants
 from pipelines.run import Model
+from pipelines.verbs import predict
 
 from .conftest import small_run, train_in_process
 
@@ -67,6 +68,10 @@ def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path, c
     with pytest.raises(BadInput, match=r"no change can be made in the genome.*line 2: no chromosome '7'"):
         variants.main(domain("genomics"), [run, str(changes), "--out", str(out)], PROGRAM)
     assert not out.exists()
+    unscored = tmp_path / "unscored.csv"
+    with pytest.raises(BadInput, match="no change can be made"):
+        variants.main(domain("genomics"), [run, str(changes), "--unscored", str(unscored)], PROGRAM)
+    assert unscored.read_text().splitlines()[1:] == ["7,1,,A,C,2,no chromosome '7' in the genome"]
     with pytest.raises(BadInput, match="variants: a file is needed"):
         variants.main(domain("genomics"), [], PROGRAM)
     for flags in (["--out", str(changes)], ["--out", str(out), "--unscored", str(out)]):
@@ -83,6 +88,26 @@ def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path, c
     assert capsys.readouterr().out == ""
     with pytest.raises(BadInput, match="stdout is for JSON"):
         variants.main(domain("genomics"), [run, str(changes), "--json"], PROGRAM)
+
+
+def test_what_is_read_is_never_written_over(known, tmp_path):
+    made, run = known
+    genome = tmp_path / "genome.fa"
+    genome.write_bytes(made.genome.read_bytes())
+    link = tmp_path / "another_name.fa"
+    link.symlink_to(genome)
+    some = tmp_path / "some.fa"
+    some.write_text(">one\n" + "ACGTC" * 10 + "\n")
+    genomics, kept = domain("genomics"), [genome.read_bytes(), some.read_bytes(), made.intervals.read_bytes()]
+    refused = pytest.raises(BadInput, match="the output would take the place of what is read")
+    for out in (genome, link, f"{genome}.fai", made.genome):
+        for flag in ("--out", "--unscored"):
+            with refused:
+                variants.main(genomics, [run, str(made.changes), "--genome", str(genome), flag, str(out)], PROGRAM)
+    for out in (some, made.intervals):
+        with refused:
+            predict(genomics, run, str(some), str(out))
+    assert [genome.read_bytes(), some.read_bytes(), made.intervals.read_bytes()] == kept
 
 
 @pytest.mark.parametrize("method", ["mutagenesis", "gradients"])

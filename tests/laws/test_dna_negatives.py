@@ -88,7 +88,9 @@ def test_rows_are_made_of_the_class_and_the_length_of_their_parents():
     around = Substituted(sequences, labels, kinship(whole, labels == 1))
     made = around({"row": np.arange(len(whole)), "sequence": whole}, 0, 0)["sequence"]
     np.testing.assert_array_equal((made > 0).sum(1), lengths)
-    assert np.isin(made[around.kin.children], [1, 8]).mean() < 0.55  # half of the bases of parents; all of the third class
+    assert (
+        np.isin(made[around.kin.children], [1, 8]).mean() < 0.55
+    )  # half of the bases of parents; all of the third class
     np.testing.assert_array_equal(made[labels != 1], whole[labels != 1])
 
 

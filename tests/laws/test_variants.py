@@ -99,6 +99,14 @@ def test_odds_are_exact_where_a_probability_is_nearly_one():
     assert np.isfinite(odds).all()
 
 
+def test_odds_of_labels_are_those_of_the_float_that_is_served():
+    logits = np.array([[-80.0, -20.0, -3.0, 0.0, 7.0, 14.0, 90.0]])
+    served = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    np.testing.assert_allclose(label_odds(served)[:, :4], logits[:, :4], atol=1e-5)
+    np.testing.assert_allclose(label_odds(served)[:, 4:6], logits[:, 4:6], atol=0.05)  # float32 steps by 6e-8 below 1
+    assert label_odds(served)[0, 6] == pytest.approx(25 * np.log(2))
+
+
 def distance(text, motif):
     """Bases that differ where the motif fits best."""
     places = range(len(text) - len(motif) + 1)
