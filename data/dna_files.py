@@ -12,6 +12,7 @@ from typing import NamedTuple
 from data.errors import BadInput
 from data.fasta import SUFFIXES, Record, is_fasta, read_fasta
 from data.genome import COLUMNS, Genome, Interval, is_bed, read_bed
+from data.given import legible
 from data.sequences import other_strand
 from data.tables import Table, stream, text_lines, unpacked
 
@@ -29,6 +30,7 @@ class Form:
         chromosome_column: of a table that has it.
         genome: FASTA of which BED files name intervals.
         width: bases that are taken about the centre of an interval; 0 takes the interval.
+        unlabelled: whether a row may have no label: an empty cell, or BED's point for none.
     """
 
     sequence_column: str = "sequence"
@@ -36,6 +38,7 @@ class Form:
     chromosome_column: str = "chromosome"
     genome: str = ""
     width: int = 0
+    unlabelled: bool = False
 
 
 class Piece(NamedTuple):
@@ -86,24 +89,27 @@ def _of_table(path: str, form: Form, labelled: bool) -> Iterator[Piece]:
     columns = (form.sequence_column, form.label_column) if labelled else (form.sequence_column,)
     for table in stream(path, columns=columns, chunk=CHUNK):
         count, known = len(table.rows), form.chromosome_column in table.header
-        labels = table.column(form.label_column) if labelled else []
-        chromosomes = table.column(form.chromosome_column) if known else [""] * count
+        labels = (table.cells if form.unlabelled else table.column)(form.label_column) if labelled else []
+        chromosomes = table.cells(form.chromosome_column) if known else [""] * count
         yield Piece(table, table.column(form.sequence_column), labels, chromosomes)
 
 
 def _of_fasta(path: str, label_key: str, label: str = "") -> Iterator[Piece]:
     """Records, labelled by their headers where there is a key, or all by one label."""
-    records = read_fasta(path)
+    records, keyed = read_fasta(path), False
     while some := list(islice(records, CHUNK)):
         table = Table(path, ("name",), [[record.name] for record in some], [record.line for record in some])
-        labels = [label or _label(record, label_key, path) for record in some] if label or label_key else []
+        keyed = keyed or bool(label_key and some[0].valued(label_key))
+        found = partial(_label, key=label_key, keyed=keyed, path=path)
+        labels = [label or found(record) for record in some] if label or label_key else []
         places = [record.chromosome for record in some]
         yield Piece(table, [record.sequence for record in some], labels, places)
 
 
-def _label(record: Record, key: str, path: str) -> str:
-    found = record.label(key)
-    if not found:
+def _label(record: Record, key: str, keyed: bool, path: str) -> str:
+    """The word behind the key, if the first header has it; else the first one behind the name, unless that is a key."""
+    found = record.valued(key) if keyed else record.word
+    if not found or (not keyed and "=" in found):
         wanted = f"{key}=CLASS or a word behind the name; or a folder with one file for each class"
         raise BadInput("header without a label", wanted=wanted, got=f">{record.name}", where=f"{path}:{record.line}")
     return found
@@ -124,7 +130,7 @@ def _of_folder(path: str, labelled: bool) -> Iterator[Piece]:
     if others := [file for file in shown if not is_fasta(file) and _begins_as_fasta(file)]:
         raise BadInput("a FASTA file by its first letter, not by its name", wanted=wanted, where=others[0])
     for file in files:
-        name = unpacked(Path(file).name)
+        name = legible(unpacked(Path(file).name))
         yield from _of_fasta(file, "", name[: name.rindex(".")] if labelled else "")
 
 
@@ -138,20 +144,33 @@ def _of_bed(path: str, form: Form, labelled: bool) -> Iterator[Piece]:
     if not form.genome:
         raise BadInput("intervals without a genome", wanted="data.genome, the FASTA file that they lie in", where=path)
     genome, intervals = Genome(form.genome), read_bed(path)
-    column = _label_column(path, form) if labelled else ""
+    column = label_column(path, form) if labelled else ""
     header = (*COLUMNS, SIGNAL) if column == SIGNAL else COLUMNS
     while some := list(islice(intervals, CHUNK)):
         for interval in some:
             genome.require(interval.chromosome, interval.end, f"{path}:{interval.line}")
         rows = [[str(cell) for cell in interval[1 : len(header) + 1]] for interval in some]
         table = Table(path, header, rows, [interval.line for interval in some])
-        labels = table.column(column) if labelled else []
+        labels = _names(table, column, form.unlabelled) if labelled else []
         sequences = [_bases(genome, interval.around(form.width)) for interval in some]
         yield Piece(table, sequences, labels, table.cells("chromosome"))
 
 
-def _label_column(path: str, form: Form) -> str:
-    """The column of labels: the name where no other is asked for; what is asked for and not there is not made up."""
+def _names(table: Table, column: str, unlabelled: bool) -> list[str]:
+    """The labels of intervals, of which BED writes none as a point."""
+    if unlabelled:
+        return table.cells(column)
+    labels = table.column(column)
+    if "." in labels:
+        where = table.place(labels.index("."), column)
+        raise BadInput("no label", wanted="one in every row; in BED a point stands for none", where=where)
+    return labels
+
+
+def label_column(path: str, form: Form) -> str:
+    """The column of labels: of BED the name where no other is asked for; what is not there is not made up."""
+    if not is_bed(path):
+        return form.label_column
     if form.label_column == Form.label_column:
         return "name"
     if form.label_column not in (*COLUMNS, SIGNAL):

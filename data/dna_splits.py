@@ -100,4 +100,6 @@ def _by_chromosome(places: np.ndarray, chromosomes: Mapping[str, Sequence[str]])
     held = {part: np.flatnonzero(np.isin(places, list(names))) for part, names in chromosomes.items()}
     rest = np.setdiff1d(np.arange(len(places)), np.concatenate(list(held.values())))
     told = ", ".join(f"{part} {' '.join(names)}" for part, names in chromosomes.items())
-    return {"train": rest, **held}, f"by chromosome, held out: {told}"
+    nowhere = int((places == "").sum())
+    placeless = f"; {counted(nowhere, 'row')} without a chromosome to learn from" if nowhere else ""
+    return {"train": rest, **held}, f"by chromosome, held out: {told}{placeless}"

@@ -1,6 +1,7 @@
 """FASTA: names and sequences of a file, plain or gzip, every fault told with its line.
 
-A header is `>NAME DESCRIPTION`. A label stands in the description, as `label=CTCF` or as its first word. A name of the
+A header is `>NAME DESCRIPTION`. A label stands in the description: in all headers as `label=CTCF`, or as the first word
+of each. A name of the
 form `chr1:17036408-17036508` says where in a genome the sequence lies, with a strand, `(-)`, and behind another name,
 `peak7::chr1:17036408-17036508(-)`, as bedtools writes them, too.
 """
@@ -33,10 +34,15 @@ class Record(NamedTuple):
     description: str
     sequence: str
 
-    def label(self, key: str) -> str:
-        """The word behind `key=`, else the description's first word; empty where there is none."""
+    def valued(self, key: str) -> str:
+        """The word behind `key=` in the description; empty where there is none."""
         words = self.description.split()
-        return next((word[len(key) + 1 :] for word in words if word.startswith(f"{key}=")), next(iter(words), ""))
+        return next((word[len(key) + 1 :] for word in words if word.startswith(f"{key}=")), "")
+
+    @property
+    def word(self) -> str:
+        """The description's first word; empty where there is none."""
+        return next(iter(self.description.split()), "")
 
     @property
     def chromosome(self) -> str:

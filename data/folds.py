@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from data.errors import BadInput
 from data.sequences import Sequences
 from data.splits import Column, Rows, Splits
 from data.targets import strata
+
+FOLDS = 20  # that a share is made of at most, unless it is smaller
 
 
 def subset(rows: Rows, indices: np.ndarray) -> Rows:
@@ -201,5 +204,15 @@ def _held_out(labels: np.ndarray, fraction: float, seed: int, groups: np.ndarray
     if groups is None:
         held[stratified_split(labels, {"val": fraction}, seed=seed)["val"]] = True
     else:
-        held = fold_numbers(labels, max(2, round(1 / fraction)), seed=seed, groups=groups) == 0
+        taken, folds = _of_folds(fraction)
+        held = fold_numbers(labels, folds, seed=seed, groups=groups) < taken
     return held
+
+
+def _of_folds(fraction: float) -> tuple[int, int]:
+    """How many folds of how many come nearest to a share: 0.1 is one of ten, 0.4 two of five."""
+    if fraction < 1 / FOLDS:
+        return 1, round(1 / fraction)
+    near = Fraction(fraction).limit_denominator(FOLDS)
+    folds = max(near.denominator, 2)
+    return min(max(near.numerator, 1), folds - 1), folds

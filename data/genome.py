@@ -14,6 +14,8 @@ from data.tables import is_gzip, text_lines, unpacked
 
 _HEADERS = ("track", "browser", "#")
 _INDEXED = "FASTA, each name once, the lines of a chromosome all of one length, with one kind of line end"
+HEADERS = (256, 1 << 16)  # bytes in which a chromosome's header is looked for: most are short
+DIGITS = 18  # of a place, more than any genome needs and fewer than an int64 has
 COLUMNS = ("chromosome", "start", "end", "name", "score", "strand")
 
 
@@ -85,7 +87,7 @@ def _interval(text: str, line: int, where: str) -> Interval:
 
 
 def _number(cell: str, where: str) -> int:
-    if not cell.strip().isdecimal():
+    if not cell.strip().isdecimal() or len(cell) > DIGITS:
         raise BadInput("not a place", wanted="a whole number from 0", got=repr(cell), where=where)
     return int(cell)
 
@@ -143,9 +145,11 @@ class Genome:
         """Refuse places behind which no next chromosome begins: they would give other bases, and say nothing."""
         size = os.path.getsize(self.path)
         with open(self.path, "rb") as file:
-            wrong = [name for name, place in index.items() if not _fits(file, size, place)]
-        if known and (wrong or not index):
-            raise self._foreign_index(f"other places of {wrong[0]}" if wrong else "no chromosome")
+            wrong = [name for name, place in index.items() if not _fits(file, size, name, place)]
+            file.seek(max((place.bend for place in index.values()), default=0))
+            more = bool(file.read(64).strip())
+        if known and (wrong or more):
+            raise self._foreign_index(f"other places of {wrong[0]}" if wrong else f"{len(index)} chromosomes, not all")
         if wrong:
             # An index knows one length of line and one kind of end for each chromosome.
             raise BadInput("the genome cannot be indexed", wanted=_INDEXED, got=f"lines of {wrong[0]} that end in two "
@@ -189,10 +193,17 @@ class Genome:
         return other if other in self.lengths else ""
 
 
-def _fits(file: BinaryIO, size: int, place: Any) -> bool:
-    """Whether bases begin behind a header, and end where the file does or the next header begins."""
-    file.seek(max(place.offset - 1, 0))
-    begins = file.read(1) == b"\n"
+def _fits(file: BinaryIO, size: int, name: str, place: Any) -> bool:
+    """Whether bases begin behind the header of this name, and end where the file does or the next header begins."""
+    begins = any(_header(file, place.offset, back) == name.encode() for back in HEADERS)
     file.seek(place.bend)
     behind = file.read(64).lstrip()
     return begins and place.bend <= size + len("\r\n") and (not behind or behind.startswith(b">"))
+
+
+def _header(file: BinaryIO, offset: int, back: int) -> bytes:
+    """The first word of the header that ends at a place; empty where none does, or it is longer than what is read."""
+    file.seek(max(offset - back, 0))
+    before = file.read(min(offset, back))
+    line = before.rstrip(b"\r\n").rpartition(b"\n")[2] if before.endswith(b"\n") else b""
+    return line[1:].split(maxsplit=1)[0] if line.startswith(b">") and line[1:].strip() else b""

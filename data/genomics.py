@@ -18,10 +18,10 @@ from data.dna_splits import Rule, divide
 from data.duplicates import deduplicate
 from data.errors import BadInput
 from data.genome import is_bed
-from data.given import digest_of_file, given_parts, options_of
+from data.given import digest_of_file, given_parts, legible, options_of
 from data.kmers import kmer_groups
 from data.labelled import Labelled, read_labelled
-from data.sequences import BASES, content_ids, encode
+from data.sequences import BASES, Sequences, content_ids, encode, lesser_strand
 from data.splits import Rows, Splits
 from data.tables import Table
 from data.targets import Target, column_of, names_of, summary
@@ -39,7 +39,8 @@ class GenomicsData:
         test: file to be judged on, beside `train`; never changed.
         name: published set by its name: splice, or one of tensorflow-datasets, such as genomics_ood.
         genome: FASTA file that the intervals of BED files lie in.
-        width: bases that are taken about the centre of each interval; 0 takes the interval.
+        width: bases that are taken about the centre of each interval, N beyond the chromosome's ends; 0 takes the
+            interval.
         sequence_column: name of the column of sequences.
         label_column: column of labels; in FASTA headers the word behind `label=`; of BED its name, or score, or
             signalValue, the seventh column of narrowPeak.
@@ -79,7 +80,8 @@ class GenomicsData:
     @property
     def form(self) -> Form:
         """How files are read."""
-        return Form(self.sequence_column, self.label_column, self.chromosome_column, self.genome, self.width)
+        columns = self.sequence_column, self.label_column, self.chromosome_column
+        return Form(*columns, self.genome, self.width, unlabelled=self.target == "labels")
 
     def rule(self, seed: int) -> Rule:
         """How rows are divided where parts are not given."""
@@ -108,8 +110,8 @@ def load(options: GenomicsData, seed: int) -> Splits:
     learnt = files.get("all") or files["train"]
     names = names_of(options.target, learnt.labels, learnt.place)
     labels = {part: column_of(options.target, file.labels, names, file.place) for part, file in files.items()}
-    ids = dict(zip(files, content_ids([file.sequences for file in files.values()]), strict=True))
-    keep, report = deduplicate(ids, _contents(files), options.duplicates)
+    ids = dict(zip(files, _contents([file.sequences for file in files.values()], options.strands), strict=True))
+    keep, report = deduplicate(ids, _numbered(labels), options.duplicates)
     width = max(file.sequences.width for file in files.values())
     parts = {
         part: Rows({"sequence": file.sequences.select(keep[part], width), "label": labels[part][keep[part]]})
@@ -123,11 +125,16 @@ def load(options: GenomicsData, seed: int) -> Splits:
     return made_anew(Splits(**parts, meta=meta | _facts_of_splits(parts, names)), options.negatives)
 
 
-def _contents(files: Mapping[str, Labelled]) -> dict[str, np.ndarray]:
-    """Numbers of the labels' texts, so that one content under two of them is found."""
-    _, numbers = np.unique(np.concatenate([file.labels for file in files.values()]), return_inverse=True)
-    ends = np.cumsum([len(file.labels) for file in files.values()])[:-1]
-    return dict(zip(files, np.split(numbers, ends), strict=True))
+def _contents(parts: Sequence[Sequences], strands: str) -> list[np.ndarray]:
+    """Numbers that are equal for equal content: where both strands are one, for a sequence and its other strand too."""
+    return content_ids([lesser_strand(part) for part in parts] if strands == "both" else parts)
+
+
+def _numbered(labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers of the labels, so that one content under two of them is found."""
+    _, numbers = np.unique(np.concatenate(list(labels.values())), axis=0, return_inverse=True)
+    ends = np.cumsum([len(column) for column in labels.values()])[:-1]
+    return dict(zip(labels, np.split(numbers.reshape(-1), ends), strict=True))
 
 
 def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1, shared_kmers: int = 0) -> Iterator[Splits]:
@@ -146,7 +153,7 @@ def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1, share
     Raises:
         BadInput: more folds than rows of a class, or groups too large for so many folds.
     """
-    rows = _whole(splits)
+    rows = _whole(splits, splits.meta["strands"])
     groups = kmer_groups(rows["sequence"], shared_kmers) if shared_kmers else None
     kin = f", rows that share a {shared_kmers}-mer on either strand kept together" if shared_kmers else ""
     for fold in folding.folds(rows, k, seed=seed, val_fraction=val_fraction, groups=groups):
@@ -188,11 +195,11 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     return Rows({"sequence": file.sequences, "label": labels})
 
 
-def _whole(splits: Splits) -> Rows:
+def _whole(splits: Splits, strands: str) -> Rows:
     """All rows, without the repeats and contradictions that given files may still hold."""
     rows = folding.join([Rows({name: part[name] for name in ("sequence", "label")}) for _, part in splits.items()])
-    labels = np.unique(rows["label"], axis=0, return_inverse=True)[1].reshape(-1)
-    keep, _ = deduplicate({"all": content_ids([rows["sequence"]])[0]}, {"all": labels}, "remove")
+    (ids,) = _contents([rows["sequence"]], strands)
+    keep, _ = deduplicate({"all": ids}, _numbered({"all": rows["label"]}), "remove")
     return folding.subset(rows, np.flatnonzero(keep["all"]))
 
 
@@ -269,7 +276,9 @@ def _digest(file: Labelled) -> str:
     if not path.is_dir():
         return sha256(file.sequences.codes.tobytes()).hexdigest()
     inside = sorted(file for file in path.iterdir() if file.is_file())
-    return sha256("".join(f"{file.name} {digest_of_file(str(file))}\n" for file in inside).encode()).hexdigest()
+    return sha256(
+        "".join(f"{legible(file.name)} {digest_of_file(str(file))}\n" for file in inside).encode()
+    ).hexdigest()
 
 
 def _digest_of_rows(rows: Rows) -> str:

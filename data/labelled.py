@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.dna_files import Form, pieces
+from data.dna_files import Form, label_column, pieces
 from data.sequences import Sequences, encode
 
 
@@ -54,4 +54,4 @@ def read_labelled(path: str, form: Form, *, shortest: int = 1, longest: int = 0)
         lines = [f"{piece.table.path}:{line}" for line in piece.table.lines]
         parts.append((codes, np.array(piece.labels), np.array(piece.chromosomes), np.array(lines)))
     codes, *others = zip(*parts, strict=True)
-    return Labelled(path, form.label_column, Sequences.concat(codes), *map(np.concatenate, others))
+    return Labelled(path, label_column(path, form), Sequences.concat(codes), *map(np.concatenate, others))

@@ -160,6 +160,14 @@ def reverse_complement(codes: np.ndarray) -> np.ndarray:
     return np.where(source >= 0, strand, np.uint8(0))
 
 
+def lesser_strand(sequences: Sequences) -> Sequences:
+    """Of each row the sequence or its reverse complement, whichever has the lesser codes: one for both strands."""
+    ends = sequences.offsets.tolist()
+    given, other = sequences.codes.tobytes(), _COMPLEMENTS[sequences.codes[::-1]].tobytes()
+    lesser = (min(given[a:b], other[ends[-1] - b : ends[-1] - a]) for a, b in pairwise(ends))
+    return Sequences(np.frombuffer(b"".join(lesser), np.uint8), sequences.offsets, sequences.width)
+
+
 def other_strand(bases: str) -> str:
     """The reverse complement of a string, case and IUPAC letters kept; U becomes A, as T does."""
     return bases[::-1].translate(_OTHER_LETTERS)

@@ -12,6 +12,8 @@ from data.errors import BadInput
 
 Target = Literal["class", "labels", "value"]
 SEPARATOR = ";"
+LARGEST = 1e18  # value whose square float32 still holds
+LOST = 0.01  # share of the values' deviation that rounding to float32 may take
 Place = Callable[[int], str]
 
 
@@ -33,11 +35,10 @@ def names_of(target: Target, labels: np.ndarray, place: Place) -> list[str]:
         place: row -> `file:line:column`.
 
     Raises:
-        BadInput: one class or value only, or no label at all.
+        BadInput: one class or value only, values that cannot be learnt, or no label at all.
     """
     if target == "value":
-        if len(set(labels.tolist())) < 2:
-            raise BadInput("one value only", wanted="values that differ", got=repr(str(labels[0])), where=place(0))
+        _check_values(_values(labels, place), labels, place)
         return []
     names = in_order({name for cell in set(labels.tolist()) for name in _parts(target, cell)})
     if target == "class" and len(names) < 2:
@@ -64,12 +65,9 @@ def column_of(target: Target, labels: np.ndarray, names: Sequence[str], place: P
     Raises:
         BadInput: a label that is none of the names; a value that is no finite number.
     """
-    texts, inverse = np.unique(labels, return_inverse=True)
     if target == "value":
-        with np.errstate(over="ignore"):  # infinite, and refused below
-            numbers = np.array([_number(text) for text in texts.tolist()]).astype(np.float32)
-        _require(np.isfinite(numbers), inverse, labels, place, "not a value", "a finite number")
-        return numbers[inverse]
+        return _values(labels, place).astype(np.float32)
+    texts, inverse = np.unique(labels, return_inverse=True)
     index = {name: number for number, name in enumerate(names)}
     parts = [_parts(target, text) for text in texts.tolist()]
     known = np.array([all(part in index for part in row) for row in parts])
@@ -92,7 +90,8 @@ def strata(column: np.ndarray) -> np.ndarray:
 def summary(column: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
     """Rows of each class or label; of values the mean and the standard deviation."""
     if column.ndim == 1 and column.dtype.kind == "f":
-        return {"mean": float(column.mean()), "deviation": float(column.std())}
+        exact = column.astype(np.float64)
+        return {"mean": float(exact.mean()), "deviation": float(exact.std())}
     counts = column.sum(0) if column.ndim == 2 else np.bincount(column, minlength=len(names))
     return dict(zip(names, counts.astype(int).tolist(), strict=True))
 
@@ -103,11 +102,31 @@ def _parts(target: Target, cell: str) -> list[str]:
     return [name for part in cell.split(SEPARATOR) if (name := part.strip()) and name != "."]
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+def _values(labels: np.ndarray, place: Place) -> np.ndarray:
+    """(rows,) float64 of texts."""
+
+    def number(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            return float("nan")
+
+    texts, inverse = np.unique(labels, return_inverse=True)
+    numbers = np.array([number(text) for text in texts.tolist()])
+    right = np.abs(numbers) < LARGEST  # which NaN is not
+    _require(right, inverse, labels, place, "not a value", f"a finite number below {LARGEST:g}")
+    return numbers[inverse]
+
+
+def _check_values(values: np.ndarray, labels: np.ndarray, place: Place) -> None:
+    """Refuse values of which nothing can be learnt in float32."""
+    if len(np.unique(values)) < 2:
+        raise BadInput("one value only", wanted="values that differ", got=repr(str(labels[0])), where=place(0))
+    lost = np.abs(values - values.astype(np.float32))
+    if lost.max() > LOST * values.std():
+        row = int(lost.argmax())
+        wanted = "values whose differences seven digits can show, such as those from their mean"
+        raise BadInput("values that float32 makes equal", wanted=wanted, got=repr(str(labels[row])), where=place(row))
 
 
 def _require(right: np.ndarray, inverse: np.ndarray, labels: np.ndarray, place: Place, what: str, wanted: str) -> None:

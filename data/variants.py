@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.errors import BadInput
-from data.genome import Genome
+from data.genome import DIGITS, Genome
 from data.tables import stream, text_lines, unpacked
 
 COLUMNS = ("chrom", "pos", "ref", "alt")
@@ -83,7 +83,7 @@ def _of_table(path: str) -> Iterator[tuple[int, tuple[str, str, str, str, str]]]
 
 
 def _position(cell: str, place: str) -> int:
-    if not cell.isdecimal() or int(cell) < 1:
+    if not cell.isdecimal() or len(cell) > DIGITS or int(cell) < 1:
         raise BadInput("not a position", wanted="a whole number from 1", got=repr(cell), where=f"{place}:pos")
     return int(cell)
 

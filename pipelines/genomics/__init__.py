@@ -6,12 +6,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from data.dna_negatives import made_anew
-from data.errors import counted
+from data.errors import BadInput, counted
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
 from pipelines.domain import Domain, Verb
 from pipelines.genomics.recipes import RECIPES
 from pipelines.run import FineTuning, Run
+
+
+def _check(run: Run) -> None:
+    """Refuse a rule of splitting that would not be followed."""
+    data = run.data
+    if run.folds and (data.val_chromosomes or data.test_chromosomes):
+        raise BadInput("one split by two rules", wanted="--folds, or chromosomes that are held out", got="both")
+    if not run.folds and data.shared_kmers and data.val and data.test:
+        wanted = "it where rows are divided: with data.path, or --folds"
+        raise BadInput("data.shared_kmers for parts that are given", wanted=wanted, got=data.shared_kmers)
 
 
 def _folds(run: Run, splits: Splits, k: int) -> Iterator[Splits]:
@@ -46,6 +56,7 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.genomics.task",
     about=_about,
+    check=_check,
     facts=("length", "shortest", "target"),
     fit=FineTuning,
     verbs={

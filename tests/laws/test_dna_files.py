@@ -1,6 +1,8 @@
 """FASTA, BED and the rest: what is read, how it is divided, and what each fault says."""
 
 import gzip
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from data.genome import Genome, read_bed
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.kmers import shares_kmer
 from data.sequences import decode, encode, other_strand, reverse_complement
+from pipelines.genomics import DOMAIN
 
 CHR1 = "ACGTTGCAACGTNNACGTRYACCATG"  # 26 bases
 CHR2 = "ttttggggccccaaaa"
@@ -43,11 +46,11 @@ def random_bases(count, width, seed=0):
 def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
     path = write(tmp_path / "a.fa", ">chr7:5-11 x label=CTCF\r\nACG\r\ntta\r\n\r\n>s2 PU.1 more\nGG\n>s3\nN\n")
     one, two, three = read_fasta(path)
-    assert (one.line, one.name, one.sequence, one.label("label"), one.chromosome) == (
+    assert (one.line, one.name, one.sequence, one.valued("label"), one.chromosome) == (
         *(1, "chr7:5-11", "ACGtta"),
         *("CTCF", "chr7"),
     )
-    assert (two.label("label"), two.chromosome, three.label("label")) == ("PU.1", "", "")
+    assert (two.valued("label"), two.word, two.chromosome, three.word) == ("", "PU.1", "", "")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,8 @@ def test_records_join_their_lines_and_know_label_and_chromosome(tmp_path):
         (">a\nAC\n>b\n>c\nGG\n", ":3: b has no sequence"),
         (">a x\nAC\n>b y\nGG\n>a x\nCC\n", ":5: a name that stands twice; wanted one of its own, got a, of line 1 too"),
         (">a label=x\nAC\n>b\nGG\n", ":3: header without a label; wanted label=CLASS or a word behind the name"),
+        (">a label=x\nAC\n>b y\nGG\n", ":3: header without a label"),
+        (">a length=4\nACGT\n>b length=2\nGG\n", ":1: header without a label"),
         (">a x\rAC\r>b y\rGG\r", ":1: a carriage return within a line; wanted lines that end in LF or CRLF"),
         (">a x\nAC\rGT\n", ":2: a carriage return within a line"),
         (">a label=x\nAC\n>b label=y\nGJ\n", ":3:sequence: unknown letter at position 2"),
@@ -94,8 +99,8 @@ def test_what_only_intervals_have_is_refused_for_sequences(tmp_path, options):
 
 def test_what_stands_behind_a_tab_of_a_header_is_its_description(tmp_path):
     one, two = read_fasta(write(tmp_path / "a.fa", ">chr7:5-11\tx label=CTCF\nACG\n>s2\tPU.1 more\nGG\n"))
-    assert (one.name, one.label("label"), one.chromosome) == ("chr7:5-11", "CTCF", "chr7")
-    assert (two.name, two.label("label")) == ("s2", "PU.1")
+    assert (one.name, one.valued("label"), one.chromosome) == ("chr7:5-11", "CTCF", "chr7")
+    assert (two.name, two.word) == ("s2", "PU.1")
 
 
 def test_fasta_is_known_by_its_first_letter_and_packed_in_blocks_too(tmp_path):
@@ -176,6 +181,8 @@ def test_a_width_is_taken_about_the_centre_and_what_lies_outside_is_unknown(geno
         ("chr1\t1\t40\tx", ":1: beyond the end of chr1; wanted an end of at most 26, got 40"),
         ("chr1\t1\t27\tx", ":1: beyond the end of chr1 (does the file count from 1? BED counts from 0)"),
         ("chr1\t1\t5", ":1:name: empty name"),
+        ("chr1\t1\t5\t.", ":1:name: no label; wanted one in every row; in BED a point stands for none"),
+        (f"chr1\t1\t{'9' * 5000}\tx", ":1:end: not a place"),
         ("chr1\t1\t5\tx\rchr1\t1\t5\ty", ":1: a carriage return within a line; wanted lines that end in LF"),
         ("# nothing", ": no interval"),
     ],
@@ -202,8 +209,6 @@ def test_a_genome_that_cannot_be_read_by_place_says_why(genome, tmp_path):
     Path(packed).write_bytes(gzip.compress(b">chr1\nACGT\n"))
     assert refused(lambda: Genome(packed)) == f"{packed}: the genome is compressed; wanted the file unpacked: gunzip"
     assert Genome(genome).lengths == {"chr1": 26, "chr2": 16}
-    import os
-
     os.utime(genome + ".fai", (0, 0))
     assert refused(lambda: Genome(genome)).startswith(f"{genome}.fai: the index is older than the genome")
 
@@ -221,7 +226,9 @@ def test_a_genome_whose_lines_end_in_two_ways_gives_no_wrong_bases(tmp_path):
 @pytest.mark.parametrize(
     ("index", "got"),
     [
-        ("", "no chromosome"),
+        ("", "0 chromosomes, not all"),
+        ("chr1\t26\t12\t10\t11\n", "1 chromosomes, not all"),
+        ("chr2\t26\t12\t10\t11\nchr1\t16\t47\t16\t17\n", "other places of chr2"),
         ("chr1\t26\n", "not enough values"),
         ("chr1\t36\t12\t10\t11\nchr2\t16\t59\t16\t17\n", "other places of chr1"),
         ("chr1\t26\t9\t10\t11\n", "other places of chr1"),
@@ -235,6 +242,11 @@ def test_an_index_that_is_damaged_or_of_another_genome_is_refused(genome, index,
     assert Path(genome + ".fai").read_text() == index
     Path(genome + ".fai").unlink()
     assert Genome(genome).bases("chr2", 0, 16) == CHR2
+
+
+def test_a_header_may_be_long_and_hold_any_sign(tmp_path):
+    path = write(tmp_path / "a.fa", f">a 5'->3' >b\nACGTA\n>c {'long ' * 999}\nGG\n")
+    assert (Genome(path).bases("c", 0, 2), Genome(path).bases("a", 4, 5)) == ("GG", "A")
 
 
 def table(tmp_path, rows, header="sequence,label", name="a.csv"):
@@ -260,6 +272,9 @@ def test_chromosomes_are_held_out_by_name(tmp_path):
     both = GenomicsData(train=path, test=path, val_chromosomes=("chr2",), test_chromosomes=("chr3",), duplicates="keep")
     told = refused(lambda: load(both, 0))
     assert told == "test is both a file and chromosomes; wanted data.test or data.test_chromosomes, got both"
+    some = table(tmp_path, [*rows[:3], (bases[3], "y", ""), *rows[4:]], "sequence,label,chromosome", "c.csv")
+    told = load(replace(given, path=some), 0).meta["split_rule"]
+    assert told == "by chromosome, held out: val chr2, test chr3; 1 row without a chromosome to learn from"
     plain = table(tmp_path, [row[:2] for row in rows], name="b.csv")
     options = GenomicsData(path=plain, val_chromosomes=("chr2",), test_chromosomes=("chr3",))
     assert refused(lambda: load(options, 0)).startswith("rows without a chromosome cannot be split by it")
@@ -301,19 +316,69 @@ def test_sets_of_labels_and_values_are_learnt_too(tmp_path):
     assert set(splits.meta["class_counts"]["train"]) == {"mean", "deviation"}
     assert sorted(np.concatenate([p["label"] for _, p in splits.items()]).tolist()) == [i / 8 for i in range(40)]
     assert [fold.test.size for fold in folds(splits, 4, seed=0)] == [10, 10, 10, 10]
+    empty = table(tmp_path, [(b, ["a", "", "b"][i % 3]) for i, b in enumerate(bases)], name="e.csv")
+    rows = load(GenomicsData(path=empty, target="labels"), 0).train["label"]
+    assert set(map(tuple, rows.tolist())) == {(0, 0), (0, 1), (1, 0)}
+    assert refused(lambda: load(GenomicsData(path=empty), 0)).startswith(f"{empty}:3:label: empty label")
     wrong = table(tmp_path, [(b, "high" if i == 5 else "1") for i, b in enumerate(bases)], name="w.csv")
     told = refused(lambda: load(GenomicsData(path=wrong, target="value"), 0))
-    assert told == f"{wrong}:7:label: not a value; wanted a finite number, got 'high'"
+    assert told == f"{wrong}:7:label: not a value; wanted a finite number below 1e+18, got 'high'"
     classes = table(tmp_path, [(b, f"{i / 8}") for i, b in enumerate(bases)], name="c.csv")
     assert refused(lambda: load(GenomicsData(path=classes), 0)).endswith("or another fraction, or data.target value")
     for target, cell, message in [
         ("labels", ".", "no row has a label; wanted labels split by ;, got '.'"),
         ("value", "2", "one value only; wanted values that differ, got '2'"),
-        ("value", "1e39", "one value only"),
+        ("value", "2.0 ", "one value only"),
     ]:
         same = table(tmp_path, [(b, cell) for b in bases], name="s.csv")
         told = refused(lambda same=same, target=target: load(GenomicsData(path=same, target=target), 0))
         assert told.startswith(f"{same}:2:label: {message}")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (lambda i: i * 1e20, ":3:label: not a value; wanted a finite number below 1e+18, got '1e+20'"),
+        (lambda i: 10**9 + i, ": values that float32 makes equal; wanted values whose differences seven digits can"),
+        (lambda i: ["3", "3.0", "+3"][i % 3], ":2:label: one value only; wanted values that differ, got '3'"),
+    ],
+)
+def test_values_that_cannot_be_learnt_are_refused(tmp_path, value, message):
+    path = table(tmp_path, [(b, str(value(i))) for i, b in enumerate(random_bases(40, 11))])
+    told = refused(lambda: load(GenomicsData(path=path, target="value"), 0))
+    assert told.startswith(path)
+    assert message in told
+
+
+def test_one_label_written_in_two_ways_is_no_contradiction(tmp_path):
+    bases = random_bases(60, 11)
+    for target, cells in (("labels", ("a;b", "b; a", "a", "a;")), ("value", ("3", "3.0", "7", "7e0"))):
+        rows = [(b, cells[2 * (i % 2) + k]) for i, b in enumerate(bases) for k in (0, 1)]
+        found = load(GenomicsData(path=table(tmp_path, rows), target=target), 0).meta["duplicates"]
+        assert (found["contradictory"]["contents"], found["removed"]["all"]) == (0, 60)
+
+
+def test_where_both_strands_are_one_so_are_a_row_and_its_other_strand(tmp_path):
+    bases = random_bases(60, 12)
+    other = [other_strand(b) for b in bases]
+    path = table(tmp_path, [(b, "xy"[i % 2]) for i, b in [*enumerate(bases), *enumerate(other)]])
+    for strands, removed in (("given", 0), ("both", 60)):
+        splits = load(GenomicsData(path=path, strands=strands), 0)
+        assert splits.meta["duplicates"]["removed"]["all"] == removed
+        assert sum(fold.test.size for fold in folds(splits, 3, seed=0)) == 120 - removed
+    test = table(tmp_path, [(b, "xy"[i % 2]) for i, b in enumerate(other[:20])], name="test.csv")
+    splits = load(GenomicsData(train=path, test=test, strands="both"), 0)
+    seen = {text for part in (splits.train, splits.val) for text in decode(part["sequence"])}
+    assert not seen & {*bases[:20], *other[:20]}
+    odd = table(tmp_path, [(b, "xy"[i % 2]) for i, b in enumerate(bases)] + [(other[0], "y")], name="odd.csv")
+    assert load(GenomicsData(path=odd, strands="both"), 0).meta["duplicates"]["contradictory"]["contents"] == 1
+
+
+def test_a_class_may_have_a_name_of_any_bytes(tmp_path):
+    for name, text in ((b"\xe9.fa", "A"), (b"b.fa", "C")):
+        lines = "".join(f">{i} x\n{b}{text}\n" for i, b in enumerate(random_bases(20, 9)))
+        (tmp_path / os.fsdecode(name)).write_text(lines)
+    assert load(GenomicsData(path=str(tmp_path)), 0).meta["classes"] == ["\\xe9", "b"]
 
 
 def test_files_of_every_form_are_asked_and_judged_by_the_training_options(genome, tmp_path):
@@ -332,3 +397,16 @@ def test_files_of_every_form_are_asked_and_judged_by_the_training_options(genome
     assert asked.rows == [["s1"], ["s2"]]
     assert inputs == {"sequence": ["ACGT", "GGGG"]}
     assert next(read_bed(bed)).strand == "-"
+
+
+def test_a_rule_of_splitting_that_would_not_be_followed_is_refused():
+    run = DOMAIN.recipe("cnn")
+    given = GenomicsData(train="a.csv", val="b.csv", test="c.csv", shared_kmers=12)
+    told = refused(lambda: DOMAIN.check(run.with_(data=given)))
+    assert told.startswith("data.shared_kmers for parts that are given; wanted it where rows are divided")
+    DOMAIN.check(run.with_(data=given, folds=3))
+    DOMAIN.check(run.with_(data=replace(given, val="")))
+    held = GenomicsData(path="a.csv", val_chromosomes=("chr1",), test_chromosomes=("chr2",))
+    DOMAIN.check(run.with_(data=held))
+    told = refused(lambda: DOMAIN.check(run.with_(data=held, folds=3)))
+    assert told == "one split by two rules; wanted --folds, or chromosomes that are held out, got both"

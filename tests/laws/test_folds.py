@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import BadInput
-from data.folds import fold_numbers, stratified_split
+from data.folds import fold_numbers, grouped_split, stratified_split
 from data.folds import folds as folds_of_rows
 from data.genomics import GenomicsData, folds, load
 from data.kmers import canonical_kmers, kmer_groups, shares_kmer
@@ -109,6 +109,14 @@ def test_grouped_folds_keep_groups_whole_and_classes_balanced() -> None:
     counts = np.array([np.bincount(labels[numbers == fold], minlength=3) for fold in range(5)])
     # A group is some 3 rows, so that a class of 40 a fold can miss its share by about that.
     assert (np.ptp(counts, axis=0) <= 6).all()
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.1), (0.4, 0.1), (0.2, 0.7), (0.3, 0.3), (0.03, 0.15)])
+def test_groups_are_held_out_to_the_share_that_was_asked_for(shares: tuple[float, float]) -> None:
+    labels = np.random.default_rng(0).integers(0, 2, 1201)
+    parts = grouped_split(labels, np.arange(1201), dict(zip(("val", "test"), shares, strict=True)), seed=0)
+    for name, share in zip(("val", "test"), shares, strict=True):
+        assert len(parts[name]) / 1201 == pytest.approx(share, abs=0.025)  # half of a twentieth
 
 
 def all_texts(split: Splits) -> list[list[str]]:
