@@ -100,10 +100,15 @@ def why_not(variant: Variant, genome: Genome) -> str:
     if end > genome.lengths[variant.chromosome]:
         return f"beyond the end of {variant.chromosome}, {genome.lengths[variant.chromosome]}"
     there = genome.bases(variant.chromosome, start, end).upper()
-    if there == variant.ref.upper():
-        return ""
-    shifted = genome.bases(variant.chromosome, start + 1, end + 1).upper() == variant.ref.upper()
-    return f"the genome has {there}, not {variant.ref}" + (" (one base on: does the file count from 0?)" * shifted)
+    return "" if there == variant.ref.upper() else f"the genome has {there}, not {variant.ref}"
+
+
+def stands_one_on(variant: Variant, genome: Genome) -> bool:
+    """Whether the genome has `ref` one base on, as of a file that counts from 0; one base in four does by chance."""
+    start, end = variant.position, variant.position + len(variant.ref)
+    if end > genome.lengths.get(variant.chromosome, 0):
+        return False
+    return genome.bases(variant.chromosome, start, end).upper() == variant.ref.upper()
 
 
 def haplotypes(variant: Variant, genome: Genome, width: int) -> tuple[str, str]:

@@ -317,6 +317,8 @@ def model_and_file(words: Sequence[str]) -> tuple[str, str]:
         raise BadInput("too many words", wanted="[MODEL] [FILE]", got=" ".join(words))
     if len(words) == 1 and names_model(words[0]):
         return words[0], ""
+    if len(words) == 1 and Path(words[0], "run.json").is_file():
+        raise BadInput("a run without an export", wanted="one that ended; train --resume goes on with it", got=words[0])
     if len(words) == 2:
         return words[0], words[1]
     return "", words[0] if words else ""

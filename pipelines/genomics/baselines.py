@@ -15,6 +15,7 @@ from pipelines.task import Scores
 
 POSITIONS = 2_000  # longer sequences have no position that means the same in all of them
 KMERS = (1, 2, 3, 4, 5)
+PIECE = 4_096  # rows whose features are dense at a time
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)  # inverse regularisation, chosen on validation
 
 
@@ -81,10 +82,9 @@ def _baselines(splits: Splits, fit: Fit, measure: str) -> dict[str, dict[str, Sc
 
 def _best(splits: Splits, extract: Extract, fit: Fit, measure: str) -> dict[str, Scores]:
     """The regression whose strength does best on validation, scored on every split."""
-    from scipy.sparse import csr_matrix
     from threadpoolctl import threadpool_limits
 
-    columns = {name: csr_matrix(extract(_codes(rows)), dtype=np.float64) for name, rows in splits.items()}
+    columns = {name: _columns(rows, extract) for name, rows in splits.items()}
 
     def fitted(strength: float) -> dict[str, Scores]:
         judge = fit(columns["train"], splits.train["label"], strength)
@@ -129,5 +129,10 @@ def _logistic(features: Any, labels: np.ndarray, strength: float) -> Any:
     return LogisticRegression(C=strength, max_iter=2000, tol=1e-3).fit(features, labels)
 
 
-def _codes(rows: Rows) -> np.ndarray:
-    return rows["sequence"][np.arange(rows.size)]
+def _columns(rows: Rows, extract: Extract) -> Any:
+    """Sparse features, made of some rows at a time: dense they can take more memory than the network that is judged."""
+    from scipy.sparse import csr_matrix, vstack
+
+    pieces = np.split(np.arange(rows.size), range(PIECE, rows.size, PIECE))
+    parts = [csr_matrix(extract(rows["sequence"][some]), dtype=np.float64) for some in pieces]
+    return vstack(parts, format="csr")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import numpy as np
 
 from data.errors import BadInput
 from data.genome import Genome
-from data.variants import Variant, haplotypes, read_variants, why_not
+from data.sequences import other_strand
+from data.variants import Variant, haplotypes, read_variants, stands_one_on, why_not
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
 from pipelines.quiet import start_tensorflow
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 PIECE = 4_096  # changes held at a time
 BASES = 1 << 18  # bases that the model sees at a time
+Effects = Callable[[list[Variant]], Sequence[np.ndarray]]
 HEADER = ("chrom", "pos", "id", "ref", "alt")
 
 
@@ -35,29 +38,46 @@ class VariantsFlags:
     Attributes:
         genome: FASTA file in which the changes are made; that of the run's intervals where empty.
         out: CSV file for the effects; stdout where empty.
+        strand: strand that the model reads, + or -: of a gene on the minus strand its own.
         unscored: CSV file for changes that cannot be made in this genome, and why; they are counted in any case.
         json: print one JSON object on stdout, everything else on stderr.
     """
 
     genome: str = ""
     out: str = ""
+    strand: Literal["+", "-"] = "+"
     unscored: str = ""
     json: bool = False
 
 
 @dataclass
 class Told:
-    """How many changes have been scored, how many cannot be, and why the first of these cannot."""
+    """How many changes have been scored, and how many cannot be.
+
+    Attributes:
+        scored: changes.
+        unscored: changes that cannot be made in the genome.
+        one_on: those of them that could be made one base on.
+        first: line of the first of them, and why.
+    """
 
     scored: int = 0
     unscored: int = 0
-    first: str = "none"
+    one_on: int = 0
+    first: str = ""
 
-    def add(self, good: Sequence[Variant], bad: Sequence[tuple[Variant, str]]) -> None:
+    def add(self, good: int, bad: Sequence[tuple[Variant, str]], one_on: int) -> None:
         """Count some more."""
         if bad and not self.unscored:
             self.first = f"line {bad[0][0].line}: {bad[0][1]}"
-        self.scored, self.unscored = self.scored + len(good), self.unscored + len(bad)
+        self.scored, self.unscored = self.scored + good, self.unscored + len(bad)
+        self.one_on += one_on
+
+    @property
+    def fault(self) -> str:
+        """Why what cannot be made cannot; empty where all can."""
+        hint = f"; {self.one_on:,} could be made one base on: does the file count from 0?"
+        return self.first + hint * (2 * self.one_on > self.unscored)
 
 
 def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, Any] | None:
@@ -77,9 +97,10 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
         raise BadInput("variants: no genome", wanted="--genome FASTA", where=file)
     told = _score(export, Genome(path), file, flags)
     if not told.scored:
-        raise BadInput("no change can be made in the genome", wanted=path, got=told.first, where=file)
+        raise BadInput("no change can be made in the genome", wanted=path, got=told.fault, where=file)
     beside = Report(flags.json or not flags.out)  # where stdout is the table, nothing else is written there
-    beside.note(f"{told.scored:,} changes scored, {told.unscored:,} cannot be made in {path}")
+    faults = f"; {told.fault}" if told.fault else ""
+    beside.note(f"{told.scored:,} changes scored, {told.unscored:,} cannot be made in {path}{faults}")
     counts = {"scored": told.scored, "unscored": told.unscored}
     return {"schema": 1, "model": export.name, "version": export.version, **counts, "out": flags.out}
 
@@ -116,8 +137,9 @@ def _score(export: Export, genome: Genome, file: str, flags: VariantsFlags) -> T
         begun = list(islice(pieces, 1))  # what cannot be read at all is told before anything is written
         if begun:
             served = Served(export, max(1, BASES // export.metadata["data"]["length"]))
+            effects_of = partial(effects, served, export.metadata, genome, strand=flags.strand)
             with whole_file(flags.out, *read) as target:
-                _write(target, served, export.metadata, genome, chain(begun, pieces))
+                _write(target, columns(export.metadata), effects_of, chain(begun, pieces))
     return told
 
 
@@ -133,18 +155,16 @@ def _scorable(
         good, bad = [v for v, why in reasons if not why], [(v, why) for v, why in reasons if why]
         if listed:
             listed.writerows([*_cells(variant), variant.line, why] for variant, why in bad)
-        told.add(good, bad)
+        told.add(len(good), bad, sum(stands_one_on(variant, genome) for variant, _ in bad))
         if good:
             yield good
 
 
-def _write(
-    target: TextIO, served: Served, metadata: Mapping[str, Any], genome: Genome, pieces: Iterable[list[Variant]]
-) -> None:
+def _write(target: TextIO, names: Sequence[str], effects_of: Effects, pieces: Iterable[list[Variant]]) -> None:
     writer = csv.writer(target, lineterminator="\n")
-    writer.writerow([*HEADER, *columns(metadata)])
+    writer.writerow([*HEADER, *names])
     for some in pieces:
-        writer.writerows(_rows(some, effects(served, metadata, genome, some)))
+        writer.writerows(_rows(some, effects_of(some)))
 
 
 def columns(metadata: Mapping[str, Any]) -> list[str]:
@@ -155,16 +175,24 @@ def columns(metadata: Mapping[str, Any]) -> list[str]:
 
 
 def effects(
-    served: Served, metadata: Mapping[str, Any], genome: Genome, variants: Sequence[Variant]
+    served: Served, metadata: Mapping[str, Any], genome: Genome, variants: Sequence[Variant], strand: str = "+"
 ) -> list[np.ndarray]:
     """What a model says of the genome as it is, and by how much each change moves it.
+
+    Args:
+        served: the model.
+        metadata: of its export.
+        genome: in which the changes are made.
+        variants: changes that can be made.
+        strand: that the model reads, + or -.
 
     Returns:
         reference and effect: of values (variants, 1); of classes and labels (variants, classes) probabilities, and
         differences of log odds.
     """
     pairs = [haplotypes(variant, genome, metadata["data"]["length"]) for variant in variants]
-    asked = [pair[side] for side in (0, 1) for pair in pairs]
+    read = other_strand if strand == "-" else str
+    asked = [read(pair[side]) for side in (0, 1) for pair in pairs]
     place = {text: row for row, text in enumerate(dict.fromkeys(asked))}  # alternatives of a base share its reference
     told = served({"sequence": list(place)})
     answers = {name: values[[place[text] for text in asked]] for name, values in told.items()}

@@ -9,8 +9,9 @@ import pytest
 from data.errors import BadInput
 from data.genome import Genome
 from data.planted import MOTIFS, plant
-from data.variants import Variant, haplotypes, read_variants, why_not
-from pipelines.genomics.variants import class_odds, effects, label_odds
+from data.sequences import other_strand
+from data.variants import Variant, haplotypes, read_variants, stands_one_on, why_not
+from pipelines.genomics.variants import Told, class_odds, effects, label_odds
 from pipelines.measures import share_interval
 
 CHR1 = "ACGTTGCAACGTCCACGTGTACCATG"
@@ -69,13 +70,29 @@ def test_each_fault_has_its_line(tmp_path, text, message):
 def test_why_a_change_cannot_be_made_is_told(genome):
     assert why_not(at(1, "A", "G"), genome) == ""
     assert why_not(at(1, "a", "g"), genome) == ""
-    assert why_not(at(1, "C", "G"), genome) == "the genome has A, not C (one base on: does the file count from 0?)"
+    assert why_not(at(1, "C", "G"), genome) == "the genome has A, not C"
     assert why_not(at(1, "T", "G"), genome) == "the genome has A, not T"
     assert why_not(at(26, "GA", "G"), genome) == "beyond the end of chr1, 26"
     assert why_not(at(1, "A", "<DEL>"), genome) == "alt is '<DEL>', not bases"
     assert why_not(at(1, "A", "*"), genome) == "alt is '*', not bases"
     assert why_not(at(1, "A", "C", "chr9"), genome) == "no chromosome 'chr9' in the genome"
     assert why_not(at(1, "A", "C", "1"), genome) == "no chromosome '1' in the genome, which has chr1"
+    one_on = [at(1, "C", "G"), at(1, "T", "G"), at(25, "G", "A"), at(26, "G", "A"), at(1, "C", "G", "chr9")]
+    assert [stands_one_on(change, genome) for change in one_on] == [True, False, True, False, False]
+
+
+def test_a_file_that_counts_from_0_is_asked_about():
+    told, bad = Told(), (at(7, "A", "C"), "the genome has G, not A")
+    assert told.fault == ""
+    told.add(3, [bad], 0)
+    assert told.fault == "line 2: the genome has G, not A"
+    told.add(0, [bad] * 4, 2)
+    assert told.fault == "line 2: the genome has G, not A"
+    told.add(0, [bad], 1)
+    assert told.fault == "line 2: the genome has G, not A"  # half of them are no rule
+    assert (told.scored, told.unscored) == (3, 6)
+    told.add(0, [bad], 1)
+    assert told.fault.endswith("not A; 4 could be made one base on: does the file count from 0?")
 
 
 @pytest.mark.parametrize(("width", "position"), [(7, 13), (8, 13), (7, 2), (7, 25), (60, 13)])
@@ -156,3 +173,21 @@ def test_alternatives_of_one_base_are_asked_about_their_reference_once(genome):
     assert asked == ["NACGT", "ACGTT", "NAGGT", "NATGT", "ACATT"]
     assert before[:, 0].tolist() == [1, 1, 1]
     assert effect[:, 0].tolist() == [1, 0, -1]
+
+
+def test_a_model_may_read_the_minus_strand(genome):
+    asked = []
+
+    def served(columns):
+        asked.extend(columns["sequence"])
+        return {"value": np.zeros(len(columns["sequence"]))}
+
+    effects(served, {"data": {"length": 5, "target": "value"}}, genome, [at(3, "G", "A")], "-")
+    assert asked == [other_strand("ACGTT"), other_strand("ACATT")]
+
+
+@pytest.mark.parametrize("position", ["0", "-1", "1.5", "1" * 5000])
+def test_what_is_no_position_is_refused(tmp_path, position):
+    (tmp_path / "a.vcf").write_text(f"#CHROM\tPOS\tID\tREF\tALT\nchr1\t{position}\t.\tG\tA\n")
+    with pytest.raises(BadInput, match=r"a\.vcf:2:pos: not a position; wanted a whole number from 1"):
+        list(read_variants(str(tmp_path / "a.vcf")))
