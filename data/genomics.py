@@ -21,7 +21,7 @@ from data.genome import is_bed
 from data.given import digest_of_file, given_parts, legible, options_of
 from data.kmers import kmer_groups
 from data.labelled import Labelled, read_labelled
-from data.sequences import BASES, Sequences, content_ids, encode, lesser_strand
+from data.sequences import Sequences, content_ids, encode, lesser_strand
 from data.splits import Rows, Splits
 from data.tables import Table
 from data.targets import Target, column_of, names_of, summary
@@ -101,7 +101,8 @@ def load(options: GenomicsData, seed: int) -> Splits:
         Splits with `sequence` (Sequences) and `label` (of `data.targets.column_of`). In meta: name, source, licence,
         unit, files, sha256 (of each file), target, strands, classes (or labels; none of values), length (the longest),
         shortest (that a model will take: 1 where lengths differ), length_min, fixed_length, ambiguous_bases,
-        split_rule, duplicates, and for each split rows, class_counts, digest (sha256 over codes, lengths and labels).
+        mostly_ambiguous (rows), split_rule, duplicates, and for each split rows, class_counts, digest (sha256 over
+        codes, lengths and labels).
 
     Raises:
         BadInput: with file, line and column, whatever keeps these files from being learnt from.
@@ -245,6 +246,7 @@ def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str, 
 
 def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
     lengths = np.concatenate([file.sequences.lengths for file in files.values()])
+    ambiguous = np.concatenate([file.sequences.ambiguous() for file in files.values()])
     paths = {part: file.path for part, file in files.items()}
     return {
         "unit": "one DNA sequence",
@@ -256,7 +258,8 @@ def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
         "shortest": int(lengths.max()) if lengths.min() == lengths.max() else 1,
         "length_min": int(lengths.min()),
         "fixed_length": bool(lengths.min() == lengths.max()),
-        "ambiguous_bases": sum(int((~np.isin(file.sequences.codes, BASES)).sum()) for file in files.values()),
+        "ambiguous_bases": int(ambiguous.sum()),
+        "mostly_ambiguous": int((ambiguous > lengths / 2).sum()),
     }
 
 

@@ -69,6 +69,11 @@ class Sequences:
         inside = position < self.lengths[indices][..., None]
         return np.where(inside, self.codes[np.where(inside, self.offsets[:-1][indices][..., None] + position, 0)], 0)
 
+    def ambiguous(self) -> np.ndarray:
+        """(rows,) number of letters that stand for several bases."""
+        several = np.concatenate([[0], np.cumsum(NUMBERS[self.codes] < 0)])
+        return several[self.offsets[1:]] - several[self.offsets[:-1]]
+
     @property
     def array(self) -> np.ndarray | Sequences:
         """The column as one (rows, width) array where all rows are that wide, else itself."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data.dna_negatives import made_anew
 from data.errors import BadInput, counted
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
 from data.splits import Splits
+from data.targets import SEPARATOR
 from pipelines.domain import Domain, Verb
 from pipelines.genomics.recipes import RECIPES
 from pipelines.run import FineTuning, Run
@@ -39,10 +40,20 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     if repeats or shared or clashes:
         twice = f"{counted(repeats, 'repeated row')}{shared}, {counted(clashes, 'sequence')} under two labels"
         lines.append(f"{twice}: {counted(gone, 'row')} removed")
+    if unknown := meta["mostly_ambiguous"]:
+        lines.append(f"{counted(unknown, 'row')} of which most letters are N or stand for several bases")
+    if joined := [name for name in meta["classes"] if meta["target"] == "class" and _joins(name, meta["classes"])]:
+        lines.append(f"class {joined[0]} joins others; --data.target labels learns each label by itself")
     if made := meta.get("negatives"):
         rows = f"{made['anew']:,} of {made['rows']:,} rows of class {made['class']}"
         lines.append(f"{rows} are made anew in every epoch (--data.negatives)")
     return lines
+
+
+def _joins(name: str, classes: Sequence[str]) -> bool:
+    """Whether a class is a list of labels, of which one at least is a class by itself."""
+    parts = [part.strip() for part in name.split(SEPARATOR)]
+    return len(parts) > 1 and any(part in classes for part in parts)
 
 
 DOMAIN = Domain(

@@ -39,7 +39,7 @@ def trained(path, target):
 
 
 @pytest.mark.usefixtures("runs")
-def test_sets_of_labels_are_learnt_served_and_judged(tmp_path):
+def test_sets_of_labels_are_learnt_served_and_judged(tmp_path, capsys):
     bases = sequences(400)
     pairs = [(b, ";".join(m for m in ("TA", "GC") if m in b) or ".") for b in bases]
     result = trained(table(tmp_path / "a.csv", pairs), "labels")
@@ -50,6 +50,11 @@ def test_sets_of_labels_are_learnt_served_and_judged(tmp_path):
     genomics = domain("genomics")
     told = evaluate(genomics, result["run_dir"], "", json=True)["scores"]["test"]
     assert told == pytest.approx(result["scores"]["test"], abs=1e-5)
+    capsys.readouterr()
+    for name, learnt in (("a.csv", True), ("b.csv", False)):
+        path = table(tmp_path / name, pairs if learnt else pairs[1:])
+        evaluate(genomics, result["run_dir"], str(path), json=False)
+        assert ("has learnt from rows of this file" in capsys.readouterr().out) == learnt
     predict(genomics, result["run_dir"], str(tmp_path / "a.csv"), str(tmp_path / "out.csv"))
     (first, *_) = csv.DictReader((tmp_path / "out.csv").open())
     assert {"probabilities_GC", "probabilities_TA"} <= {*first}

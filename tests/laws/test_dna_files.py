@@ -410,3 +410,15 @@ def test_a_rule_of_splitting_that_would_not_be_followed_is_refused():
     DOMAIN.check(run.with_(data=held))
     told = refused(lambda: DOMAIN.check(run.with_(data=held, folds=3)))
     assert told == "one split by two rules; wanted --folds, or chromosomes that are held out, got both"
+
+
+def test_what_should_be_looked_at_is_told_of_the_data(tmp_path):
+    bases = random_bases(60, 10)
+    rows = [(b, ["a", "b", "a;b"][i % 3]) for i, b in enumerate(bases)]
+    rows += [("N" * 6 + "ACGT"[i % 4] + "CCTGT"[i // 2 :][:3], "a") for i in range(7)] + [("N" * 5 + "ACGTA", "a")]
+    path = table(tmp_path, rows)
+    assert DOMAIN.about(load(GenomicsData(path=path), 0).meta) == [
+        "7 rows of which most letters are N or stand for several bases",
+        "class a;b joins others; --data.target labels learns each label by itself",
+    ]
+    assert len(DOMAIN.about(load(GenomicsData(path=path, target="labels"), 0).meta)) == 1
