@@ -137,7 +137,9 @@ def encode(
 def _wrong_length(length: int, shortest: int, longest: int, where: str) -> BadInput:
     bases = f"{shortest}" if shortest == longest else f"{shortest} to {longest}" if longest else f"at least {shortest}"
     what = "empty sequence" if length == 0 else "sequence too short" if length < shortest else "sequence too long"
-    return BadInput(what, wanted=f"{bases} base{'s' * ((longest or shortest) > 1)}", got=length, where=where)
+    as_trained = ", as in training" if longest else ""
+    wanted = f"{bases} base{'s' * ((longest or shortest) > 1)}{as_trained}"
+    return BadInput(what, wanted=wanted, got=length, where=where)
 
 
 def _unknown_letter(sequence: str, index: int, where: str) -> BadInput:

@@ -17,7 +17,8 @@ def start_tensorflow() -> None:
     `TF_CPP_MIN_LOG_LEVEL` no longer reaches the messages that are written before logging is set up, so standard error
     itself is put aside; what was written is shown where the start fails.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Not even errors: what fails is raised too, and "oneDNN supports DT_INT64 only on ..." is an error to TensorFlow.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with stderr_aside():
         import tensorflow as tf
 

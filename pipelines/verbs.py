@@ -145,6 +145,9 @@ def find(domain: Domain, model: str) -> Export:
         raise BadInput(error.what, wanted=error.wanted, got=error.got) from None
     if found.metadata.get("domain") != domain.name:
         raise BadInput("a model of another domain", wanted=domain.name, got=found.metadata.get("domain"), where=place)
+    if not model:
+        learnt = found.metadata["data"]["name"]
+        Report(json=True).note(f"the champion: {found.name} version {found.version}, which has learnt from {learnt}")
     return found
 
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 PIECE = 4_096  # changes held at a time
 BASES = 1 << 18  # bases that the model sees at a time
+ABOUT = (
+    "variants [MODEL] FILE: how much each change of a VCF, or of a table chrom,pos,ref,alt, changes the answer. "
+    "effect_CLASS: natural log odds with the change less those without it, of values the difference; "
+    "strongest: the largest effect on a class, without its sign."
+)
 Effects = Callable[[list[Variant]], Sequence[np.ndarray]]
 HEADER = ("chrom", "pos", "id", "ref", "alt")
 
@@ -108,7 +113,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
 def _asked(arguments: Sequence[str], program: str) -> tuple[str, str, VariantsFlags]:
     """The model, empty for the champion, the file of changes, and the flags."""
     names, rest = positional(arguments)
-    flags = parse(VariantsFlags, rest, program, "variants [MODEL] FILE: how much each change changes the answer.")
+    flags = parse(VariantsFlags, rest, program, ABOUT)
     if not 1 <= len(names) <= 2:
         raise BadInput("variants: a file is needed", wanted="[MODEL] FILE", got=" ".join(names) or "nothing")
     if flags.json and not flags.out:

@@ -238,7 +238,7 @@ def test_a_sequence_longer_than_any_in_training_is_refused_with_its_line(genomic
     file = write_rows(tmp_path / "rows.csv", [["ACGT"], ["A" * 61]], ["sequence"])
     code, _, err = genomics("predict", varied["export"], file)
     assert code == 2
-    assert f"{file}:3:sequence: sequence too long; wanted 1 to 60 bases, got 61" in err
+    assert f"{file}:3:sequence: sequence too long; wanted 1 to 60 bases, as in training, got 61" in err
 
 
 def test_evaluate_makes_the_test_rows_of_several_lengths_again(genomics, varied):

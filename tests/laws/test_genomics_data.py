@@ -110,8 +110,8 @@ def test_a_letter_that_is_no_base_is_named_with_its_row_and_position(letter: str
     ("sequences", "shortest", "longest", "message"),
     [
         (["ACG", ""], 1, 0, "sequence 2: empty sequence; wanted at least 1 base, got 0"),
-        (["ACG", "ACGTA"], 1, 4, "sequence 2: sequence too long; wanted 1 to 4 bases, got 5"),
-        (["ACG", "AC"], 3, 3, "sequence 2: sequence too short; wanted 3 bases, got 2"),
+        (["ACG", "ACGTA"], 1, 4, "sequence 2: sequence too long; wanted 1 to 4 bases, as in training, got 5"),
+        (["ACG", "AC"], 3, 3, "sequence 2: sequence too short; wanted 3 bases, as in training, got 2"),
     ],
 )
 def test_a_length_that_the_model_does_not_take_is_refused(
@@ -418,7 +418,7 @@ def test_rows_to_judge_a_model_on_are_as_wide_as_it_takes_and_a_longer_one_is_na
     assert rows["label"].tolist() == [1, 0]
     path = write(tmp_path / "b.csv", "label,sequence\na,ACG\nb,ACGTAC\n")
     told = refused(lambda: labelled_rows(path, facts))
-    assert told == f"{path}:3:sequence: sequence too long; wanted 3 to 5 bases, got 6"
+    assert told == f"{path}:3:sequence: sequence too long; wanted 3 to 5 bases, as in training, got 6"
 
 
 def test_integer_labels_are_ordered_as_numbers_and_others_as_text(tmp_path: Path) -> None:
