@@ -10,7 +10,7 @@ import pytest
 
 from arch import builder
 from arch.dna import KMers, OneHotBases, ReverseComplement, strand_invariant
-from arch.kmer_deep import WordCounts
+from arch.kmer_deep import SteadyRoot, WordCounts
 from arch.spectrum import GappedWordCounts
 
 A, C, G, T, R, N = 1, 2, 4, 8, 5, 15
@@ -147,6 +147,14 @@ def test_words_in_padding_are_not_counted_and_ambiguous_ones_in_parts() -> None:
     assert counts[1].tolist() == [0.5, 0, 0.5, 0]  # CA and CG
     assert counts[:, 1].tolist() == [0.5, 0, 0.5, 0]  # AC and GC
     assert counts.sum() == 2
+
+
+def test_roots_of_counts_have_one_spread_whatever_their_mean():
+    exact = np.array([0, 2, 6, 12, -1], "float32")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(SteadyRoot()(exact)), [0, 2, 4, 6, 0])
+    counts = np.random.default_rng(0).poisson([[3.0], [11.0], [101.0]], (3, 20_011)).astype("float32")
+    spread = keras.ops.convert_to_numpy(SteadyRoot()(counts)).std(1)
+    np.testing.assert_allclose(spread, 1, atol=0.12)  # Anscombe 1948: 1 as the mean grows; near 1.1 at 3
 
 
 def test_products_of_words_are_counted() -> None:

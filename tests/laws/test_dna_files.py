@@ -167,6 +167,10 @@ def test_a_width_is_taken_about_the_centre_and_what_lies_outside_is_unknown(geno
     bed = write(tmp_path / "a.bed", "chr1\t3\t5\tx\nchr1\t0\t2\ty\nchr1\t24\t26\ty\n")
     (piece,) = pieces(bed, Form(genome=genome, width=6))
     assert piece.sequences == [CHR1[1:7], "NN" + CHR1[:4], CHR1[22:] + "NN"]
+    odd = write(tmp_path / "odd.bed", "chr1\t3\t8\tx\nchr1\t3\t6\ty\n")  # of bases 3 to 7 and 3 to 5
+    for width, sequences in ((1, [CHR1[5], CHR1[4]]), (3, [CHR1[4:7], CHR1[3:6]]), (4, [CHR1[3:7], CHR1[2:6]])):
+        (piece,) = pieces(odd, Form(genome=genome, width=width))
+        assert piece.sequences == sequences
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,10 @@ def test_chromosomes_are_held_out_by_name(tmp_path):
     splits = load(given, 0)
     assert [decode(part["sequence"]) for _, part in splits.items()] == [bases[:4], bases[4:8], bases[8:]]
     assert splits.meta["split_rule"] == "by chromosome, held out: val chr2, test chr3"
+    two = load(replace(given, test_chromosomes=("chr3", "chr1"), val_chromosomes=("chr2",), path=table(
+        tmp_path, [*rows, *((b[::-1], "xy"[i % 2], "chr4") for i, b in enumerate(bases))],
+        "sequence,label,chromosome", "d.csv")), 0)  # fmt: skip
+    assert sorted(decode(two.test["sequence"])) == sorted([*bases[:4], *bases[8:]])
     for changed, message in [
         ({"test_chromosomes": ()}, "no chromosome is named for test"),
         ({"test_chromosomes": ("chr2",)}, "a chromosome in val and in test; wanted one of them, got chr2"),
