@@ -62,28 +62,35 @@ def _mark_best(axes: Axes, goodness: np.ndarray) -> None:
                   ha=side, va="top")  # fmt: skip
 
 
-def roc_and_pr(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], path: Path) -> Path:
-    """One-against-rest ROC and precision-recall curves, areas in the legend."""
+def roc_and_pr(truth: np.ndarray, probabilities: np.ndarray, names: Sequence[str], path: Path) -> Path:
+    """ROC and precision-recall curves of the most frequent classes or labels, areas in the legend.
+
+    Args:
+        truth: (rows, names) bool, of each whether it is there.
+        probabilities: (rows, names).
+        names: of the classes or labels.
+        path: of the figure.
+    """
     from sklearn import metrics
 
     figure, (left, right) = panels(2)
-    counts = np.bincount(labels, minlength=len(classes))
+    counts = truth.sum(0)
     for colour, index in zip(COLOURS, [i for i in np.argsort(-counts) if counts[i]][:ROC_CLASSES], strict=False):
-        truth, score, name = labels == index, probabilities[:, index], shown(classes[index])
-        if truth.all():  # nothing to be told from
+        there, score, name = truth[:, index], probabilities[:, index], shown(names[index])
+        if there.all():  # nothing to be told from
             continue
-        fall_out, recall, _ = metrics.roc_curve(truth, score)
+        fall_out, recall, _ = metrics.roc_curve(there, score)
         left.plot(fall_out, recall, color=colour, label=f"{metrics.auc(fall_out, recall):.3f}  {name}")
-        precision, recall, _ = metrics.precision_recall_curve(truth, score)
-        area = metrics.average_precision_score(truth, score)
+        precision, recall, _ = metrics.precision_recall_curve(there, score)
+        area = metrics.average_precision_score(there, score)
         right.step(recall, precision, where="post", color=colour, label=f"{area:.3f}  {name}")
     left.plot([0, 1], [0, 1], color=PALE, zorder=0)
-    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, one class against the rest")
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC, each against the rest")
     right.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
     if left.get_legend_handles_labels()[1]:
         for axes in (left, right):
             # The name last: matplotlib leaves out a label that begins with an underscore.
-            axes.legend(frameon=False, title="area  class")
+            axes.legend(frameon=False, title="area  name")
     return saved(figure, path)
 
 
@@ -158,7 +165,7 @@ def classifier(labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[
     if not np.isfinite(probabilities).all():
         return []
     return [
-        roc_and_pr(labels, probabilities, classes, folder / "roc_and_pr.png"),
+        roc_and_pr(labels[:, None] == np.arange(len(classes)), probabilities, classes, folder / "roc_and_pr.png"),
         confusion(labels, probabilities.argmax(1), classes, folder / "confusion.png"),
         reliability(labels, probabilities, folder / "reliability.png"),
     ]

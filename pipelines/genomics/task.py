@@ -17,6 +17,7 @@ from arch import heads
 from arch.dna import OneHotBases, strand_invariant
 from data.sequences import CODES
 from data.splits import Rows
+from data.targets import SEPARATOR
 from pipelines import plots
 from pipelines.classify import (
     binary_cross_entropy,
@@ -82,6 +83,7 @@ def figures_of_labels(outputs: Mapping[str, np.ndarray], rows: Rows, meta: Meta,
         return []
     both = np.stack([1 - chances, chances], axis=-1).reshape(-1, 2)
     return [
+        plots.roc_and_pr(truth, chances, meta["classes"], folder / "roc_and_pr.png"),
         plots.reliability(truth.reshape(-1).astype(np.int32), both, folder / "reliability.png"),
         accuracy_by_content((chances > 0.5) == truth, rows["sequence"], folder / "accuracy_by_content.png"),
     ]
@@ -160,6 +162,13 @@ def raw(rows: Rows) -> dict[str, np.ndarray]:
     return {"sequence": np.array(decode(rows["sequence"][np.arange(rows.size)]))}
 
 
+def likely_labels(logits: Any, meta: Meta) -> dict[str, Any]:
+    """The labels that are likelier there than not, written as they are in files, and the probability of each."""
+    names = tf.where(logits > 0, tf.constant(meta["classes"]) + SEPARATOR, "")
+    joined = tf.strings.regex_replace(tf.strings.reduce_join(names, axis=1), f"{SEPARATOR}$", "")
+    return {"label": joined, "probabilities": tf.sigmoid(logits)}
+
+
 EACH = "in the order of `classes`"
 TASK = Task(
     inputs=inputs,
@@ -190,8 +199,11 @@ LABELS = replace(
     plots=figures_of_labels,
     serving=partial(
         serving,
-        answer=lambda logits, meta: {"probabilities": tf.sigmoid(logits)},
-        outputs={"probabilities": f"of each label by itself, {EACH}"},
+        answer=likely_labels,
+        outputs={
+            "label": f"the labels above a half, split by {SEPARATOR}",
+            "probabilities": f"of each label by itself, {EACH}",
+        },
     ),
     headline=("auroc", "auprc", "accuracy", "nll"),
     outputs="values",

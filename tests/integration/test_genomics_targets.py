@@ -46,7 +46,9 @@ def test_sets_of_labels_are_learnt_served_and_judged(tmp_path, capsys):
     assert set(result["scores"]["test"]) == {"auroc", "auprc", "accuracy", "nll"}
     assert result["scores"]["test"]["auroc"] > 0.8
     assert set(result["baselines"]) == {"positional_regression", "kmer_regression"}
-    assert {"reliability", "accuracy_by_content"} <= {p.stem for p in Path(result["run_dir"], "plots").iterdir()}
+    assert {"reliability", "roc_and_pr", "accuracy_by_content"} <= {
+        p.stem for p in Path(result["run_dir"], "plots").iterdir()
+    }
     genomics = domain("genomics")
     told = evaluate(genomics, result["run_dir"], "", json=True)["scores"]["test"]
     assert told == pytest.approx(result["scores"]["test"], abs=1e-5)
@@ -57,7 +59,11 @@ def test_sets_of_labels_are_learnt_served_and_judged(tmp_path, capsys):
         assert ("has learnt from rows of this file" in capsys.readouterr().out) == learnt
     predict(genomics, result["run_dir"], str(tmp_path / "a.csv"), str(tmp_path / "out.csv"))
     (first, *_) = csv.DictReader((tmp_path / "out.csv").open())
-    assert {"probabilities_GC", "probabilities_TA"} <= {*first}
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    for row in rows:
+        likely = [name for name in ("GC", "TA") if float(row[f"probabilities_{name}"]) > 0.5]
+        assert row["predicted_label"] == ";".join(likely)
+    assert {row["predicted_label"] for row in rows} >= {"GC", "TA", "GC;TA"}
     answers = Served(find(genomics, result["run_dir"]))({"sequence": bases[:2]})
     assert float(first["probabilities_TA"]) == pytest.approx(answers["probabilities"][0, 1], abs=1e-6)
 
