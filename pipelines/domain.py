@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data.errors import BadInput
 from data.splits import Rows, Splits
@@ -32,6 +32,21 @@ class Verb:
     module: str
 
 
+class Doubt(NamedTuple):
+    """Rows that a model answers though they say little.
+
+    Attributes:
+        what: they are, behind their number: `7 rows` ... .
+        count: columns of requests -> how many of them are such.
+    """
+
+    what: str
+    count: Callable[[Mapping[str, Any]], int]
+
+
+NO_DOUBT = Doubt("", lambda columns: 0)
+
+
 @dataclass(frozen=True)
 class Domain:
     """A pipeline's light half: names, flags, recipes, files. Its `task`, which imports Keras, comes when a verb runs.
@@ -51,6 +66,7 @@ class Domain:
         fit: dataclass of the fit options, each field a `--fit.` flag; `Fit` or a subclass.
         check: refuses a run that cannot work, before anything is read.
         verbs: further verbs by name.
+        doubt: rows that `predict` tells the number of.
         task_name: data options -> the task of `task_module`, where it holds several.
     """
 
@@ -68,6 +84,7 @@ class Domain:
     fit: type = Fit
     check: Callable[[Run], None] = lambda run: None
     verbs: Mapping[str, Verb] = field(default_factory=dict)
+    doubt: Doubt = NO_DOUBT
     task_name: Callable[[Any], str] = lambda data: "TASK"
 
     def recipe(self, name: str) -> Run:

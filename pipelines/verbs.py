@@ -99,11 +99,11 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
         BadInput: no such model, a row that it does not take, or an `out` that is read; what stood there stays.
     """
     export = find(domain, model)
-    served, count = Served(export), 0
+    served, count, doubtful = Served(export), 0, 0
     with whole_file(out, file, *files_of(export)) as target:
         writer = csv.writer(target, lineterminator="\n")
         for table, columns in domain.requests(file, export.metadata):
-            answers = served(columns)
+            answers, doubtful = served(columns), doubtful + domain.doubt.count(columns)
             if "horizon" in export.metadata.get("data", {}):  # an answer holds a row for each of its steps
                 answers = {n: v.reshape(len(table.rows), *v.shape[2:]) for n, v in answers.items()}
             names, cells = _columns(answers, export.metadata)
@@ -111,6 +111,8 @@ def predict(domain: Domain, model: str, file: str, out: str) -> dict[str, Any]:
                 writer.writerow([*table.header, *(f"predicted_{n}" if n in table.header else n for n in names)])
             writer.writerows([*row, *answer] for row, answer in zip(table.rows, cells, strict=True))
             count += len(table.rows)
+    if doubtful:
+        Report(json=True).note(f"{counted(doubtful, 'row')} {domain.doubt.what}")
     return {**head(domain, export), "rows": count, "out": out}
 
 

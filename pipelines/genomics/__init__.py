@@ -8,11 +8,19 @@ from typing import Any
 from data.dna_negatives import made_anew
 from data.errors import BadInput, counted
 from data.genomics import GenomicsData, folds, labelled_rows, load, requests
+from data.sequences import encode
 from data.splits import Splits
 from data.targets import SEPARATOR
-from pipelines.domain import Domain, Verb
+from pipelines.domain import Domain, Doubt, Verb
 from pipelines.genomics.recipes import RECIPES
 from pipelines.run import FineTuning, Run
+
+UNKNOWN = "of which most letters are N or stand for several bases"
+
+
+def _unknown(columns: Mapping[str, Any]) -> int:
+    sequences = encode(columns["sequence"])
+    return int((sequences.ambiguous() > sequences.lengths / 2).sum())
 
 
 def _check(run: Run) -> None:
@@ -41,7 +49,7 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
         twice = f"{counted(repeats, 'repeated row')}{shared}, {counted(clashes, 'sequence')} under two labels"
         lines.append(f"{twice}: {counted(gone, 'row')} removed")
     if unknown := meta["mostly_ambiguous"]:
-        lines.append(f"{counted(unknown, 'row')} of which most letters are N or stand for several bases")
+        lines.append(f"{counted(unknown, 'row')} {UNKNOWN}")
     if joined := [name for name in meta["classes"] if meta["target"] == "class" and _joins(name, meta["classes"])]:
         lines.append(f"class {joined[0]} joins others; --data.target labels learns each label by itself")
     if made := meta.get("negatives"):
@@ -67,6 +75,7 @@ DOMAIN = Domain(
     recipes=RECIPES,
     task_module="pipelines.genomics.task",
     about=_about,
+    doubt=Doubt(UNKNOWN, _unknown),
     check=_check,
     facts=("length", "shortest", "target"),
     fit=FineTuning,

@@ -90,6 +90,15 @@ def test_a_file_of_which_nothing_can_be_scored_leaves_nothing(known, tmp_path, c
         variants.main(domain("genomics"), [run, str(changes), "--json"], PROGRAM)
 
 
+def test_rows_that_are_mostly_unknown_are_told_beside_their_answers(known, tmp_path, capsys):
+    _, run = known
+    some = tmp_path / "some.fa"
+    some.write_text(f">one\n{'N' * 26}{'ACGT' * 6}\n>two\n{'N' * 25}{'ACGTA' * 5}\n")
+    predict(domain("genomics"), run, str(some), str(tmp_path / "out.csv"))
+    assert "1 row of which most letters are N or stand for several bases" in capsys.readouterr().err
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+
+
 def test_what_is_read_is_never_written_over(known, tmp_path):
     made, run = known
     genome = tmp_path / "genome.fa"
