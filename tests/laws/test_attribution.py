@@ -9,7 +9,7 @@ from arch.attribution import integrated_gradients
 from arch.dna import OneHotBases
 from data.sequences import encode, other_strand
 from pipelines.genomics.importance import gradients, mutagenesis, score_of
-from pipelines.genomics.motifs import find_motifs
+from pipelines.genomics.motifs import SAME, find_motifs, similarity
 
 
 def test_contributions_sum_to_what_changes():
@@ -66,11 +66,11 @@ def test_padding_contributes_nothing():
 PLANTED = {"GCCACTAGAGGGC": 60, "AAAGAGGAAGTG": 40}
 
 
-def planted(seed):
+def planted(seed, motifs=PLANTED):
     """Random sequences, each with a motif on a random strand, its bases weighed, and noise on all others."""
     rng = np.random.default_rng(seed)
     texts, weights = [], []
-    for motif, count in PLANTED.items():
+    for motif, count in motifs.items():
         for _ in range(count):
             text = rng.choice(list("ACGT"), 50)
             letters = motif if rng.random() < 0.5 else other_strand(motif)
@@ -85,16 +85,75 @@ def planted(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_planted_motifs_are_found_on_both_strands(seed):
+def test_planted_motifs_and_no_others_are_found_on_both_strands(seed):
     bases, weights = planted(seed)
-    found = find_motifs(bases, weights, 3, width=15)
-    for motif, (wanted, count) in zip(found, PLANTED.items(), strict=False):
-        strands = (motif.consensus, other_strand(motif.consensus))
-        assert any(wanted[1:-1] in strand for strand in strands), (wanted, strands)
+    found = find_motifs(bases, weights, 5, width=15)
+    assert len(found) == len(PLANTED)
+    for motif, (wanted, count) in zip(found, PLANTED.items(), strict=True):
+        assert wanted[1:-1] in motif.consensus  # both are written with more purines than pyrimidines
         assert abs(motif.windows - count) <= 3
         assert motif.information.max() <= 2
         np.testing.assert_allclose(motif.frequencies.sum(1), 1)
     assert 0.3 < found[0].share < 0.8
+
+
+def test_a_motif_is_read_on_one_strand_whichever_its_sequences_are_read_on():
+    bases, weights = planted(0)
+    other = find_motifs(bases[:, ::-1, ::-1], weights[:, ::-1], 2)
+    for one, turned in zip(find_motifs(bases, weights, 2), other, strict=True):
+        assert one.consensus == turned.consensus
+        assert one.windows == turned.windows
+        assert [place.strand for place in one.places] != [place.strand for place in turned.places]
+
+
+def one_hot(letters):
+    return np.eye(4)[["ACGT".index(base) for base in letters]]
+
+
+def test_a_motif_is_known_again_where_it_is_shifted_or_turned():
+    core, edges = "GCCACTAGGGGGCAC", "TTGCA"
+    long = one_hot(edges + core + edges)
+    for shift in (-5, -1, 0, 3, 5):
+        one, other = long[5:20], long[5 + shift : 20 + shift]
+        assert similarity(one, other) == (pytest.approx(1), False, shift)
+        assert similarity(one, other[::-1, ::-1]) == (pytest.approx(1), True, shift)
+    even = np.full((15, 4), 0.25)
+    assert similarity(long[5:20], even)[0] == 0
+
+
+def test_motifs_that_differ_are_not_taken_for_one():
+    known = ["GCCACCAGGGGGC", "AAAGAGGAAGTGA", "ATGAGTCATATGC", "CCGCCCACGCTGA", "GATTACAGATAAG", "TTGCGCAATCCGT"]
+    scores = [similarity(one_hot(a), one_hot(b))[0] for i, a in enumerate(known) for b in known[:i]]
+    assert max(scores) < SAME
+    boxes = [np.pad(one_hot(core) - 0.25, ((4, 3), (0, 0))) + 0.25 for core in ("CACGTG", "CAGCTG")]
+    assert similarity(*boxes)[0] < SAME  # four bases of six
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_what_has_the_middle_of_a_motif_alone_counts_to_it(seed):
+    bases, weights = planted(seed, {"AAAAAGAGGAAGTGA": 40, "GAGGAAGTG": 20})
+    (motif,) = find_motifs(bases, weights, 5)
+    assert motif.windows >= 55
+    assert len({place.row for place in motif.places}) == motif.windows == len(motif.places)
+
+
+def test_places_of_a_motif_are_where_it_was_planted():
+    bases, weights = planted(0)
+    motif = find_motifs(bases, weights, 1)[0]
+    at = motif.consensus.index("CCACTAGAGGG")
+    for row, start, strand, strength in motif.places[:50]:
+        read = bases[row] if strand == "+" else bases[row, ::-1, ::-1]
+        start = start if strand == "+" else 50 - start - 15
+        letters = "".join("ACGT"[i] for i in read.argmax(1)[start + at : start + at + 11])
+        assert letters == "CCACTAGAGGG"
+        assert strength > 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_bases_make_no_motif(seed):
+    rng = np.random.default_rng(seed)
+    bases = np.eye(4)[rng.integers(0, 4, (60, 50))]
+    assert find_motifs(bases, rng.normal(size=(60, 50)), 3, width=15) == []
 
 
 def test_what_weighs_nothing_has_no_motif():
