@@ -11,7 +11,7 @@ from keras import ops
 
 from arch.attribution import integrated_gradients
 from arch.kernels import compiled
-from data.sequences import BASES
+from data.sequences import BASES, decode
 
 Method = Literal["mutagenesis", "gradients"]
 NUMBERS = 1 << 21  # bases that are computed at a time
@@ -28,6 +28,53 @@ class Importance(NamedTuple):
 
     effects: np.ndarray
     contributions: np.ndarray
+
+
+class Explained(NamedTuple):
+    """A sequence and what its bases do.
+
+    Attributes:
+        row: counted from 0.
+        name: by which a reader finds it again.
+        text: its bases.
+        contributions: (length,) of the bases that stand there.
+        effects: (length, 4) of A, C, G, T in their place.
+    """
+
+    row: int
+    name: str
+    text: str
+    contributions: np.ndarray
+    effects: np.ndarray
+
+
+class Some(NamedTuple):
+    """Sequences of which it was found what their bases do.
+
+    Attributes:
+        rows: of all sequences, rising.
+        names: of each.
+        codes: (rows, length).
+        scores: (rows,).
+        found: what their bases do.
+    """
+
+    rows: np.ndarray
+    names: Sequence[str]
+    codes: np.ndarray
+    scores: np.ndarray
+    found: Importance
+
+    def at(self, rows: Any) -> np.ndarray:
+        """Where rows of all sequences stand among these."""
+        return np.searchsorted(self.rows, rows)
+
+    def sequence(self, row: int) -> Explained:
+        """One of them."""
+        at = int(self.at(row))
+        (text,) = decode(self.codes[at : at + 1])
+        contributions, effects = self.found.contributions[at, : len(text)], self.found.effects[at, : len(text)]
+        return Explained(row, self.names[at], text, contributions, effects)
 
 
 def score_of(target: str, answer: int) -> Callable[[Any], Any]:

@@ -1,22 +1,28 @@
-"""Sequence logos and tracks of importance, drawn without a display."""
+"""Sequence logos and tracks of importance, drawn without a display, and the numbers behind them as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipelines.genomics.motifs import Motif
-from pipelines.plots import INK, saved
+from pipelines.plots import INK, saved, shown
+from pipelines.verbs import whole_file
+
+if TYPE_CHECKING:
+    from pipelines.genomics.importance import Explained
 
 BASES = "ACGT"
 LETTERS = {"A": "#588b4c", "C": "#2a6f97", "G": "#c99a2e", "T": "#c8553d"}
 INCH = 0.16  # of a letter
 LONGEST = 150  # positions whose letters can be told apart
+NAME = 48  # letters of a sequence's name in a title
 
 
 def logo(axes: Axes, heights: np.ndarray) -> None:
@@ -48,24 +54,34 @@ def motif_logos(motifs: Sequence[Motif], title: str, path: Path) -> Path:
     return saved(figure, path)
 
 
-def track(letters: str, effects: np.ndarray, contributions: np.ndarray, title: str, path: Path) -> Path:
-    """What each change does, and what each base contributes, of one sequence: its weightiest part where it is long."""
-    first = _weightiest(contributions, LONGEST) if len(letters) > LONGEST else 0
+def track(sequence: Explained, said: str, path: Path) -> Path:
+    """What each change does, and what each base contributes, of one sequence: its weightiest part where it is long.
+
+    Args:
+        sequence: to draw.
+        said: second line of the title, below the sequence's name.
+        path: of the figure.
+    """
+    whole = len(sequence.text)
+    first = _weightiest(sequence.contributions, LONGEST) if whole > LONGEST else 0
     part = slice(first, first + LONGEST)
-    letters, effects, contributions = letters[part], effects[part], contributions[part]
-    figure = Figure(figsize=(max(5.0, INCH * len(letters)), 3.4), layout="constrained")
+    letters, effects, contributions = sequence.text[part], sequence.effects[part], sequence.contributions[part]
+    figure = Figure(figsize=(max(5.0, INCH * len(letters)), 3.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     logo(above, np.array([[value if base == letter else 0.0 for base in BASES]
                           for letter, value in zip(letters, contributions, strict=True)]))  # fmt: skip
     above.set(ylabel="contribution")
-    above.set_title(title, fontsize=10, loc="left", color=INK)
+    cropped = f", bases {first + 1:,} to {first + len(letters):,} of {whole:,}" if len(letters) < whole else ""
+    above.set_title(f"{shown(sequence.name, NAME)}{cropped}\n{said}", fontsize=10, loc="left", color=INK)
     limit = float(np.abs(effects).max()) or 1.0
-    shown: Any = below.imshow(effects.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    drawn: Any = below.imshow(effects.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     below.set_yticks(range(4), list(BASES))
     below.set(xlabel="position", ylabel="changed to")
-    below.xaxis.set_major_formatter(lambda place, _: f"{place + first + 1:.0f}")
+    step = 5 if len(letters) <= 40 else 10
+    told = range(first + step - first % step, first + len(letters) + 1, step)
+    below.set_xticks([place - first - 1 for place in told], [f"{place}" for place in told])
     below.spines[:].set_visible(False)
-    figure.colorbar(shown, ax=below, label="effect", pad=0.01)
+    figure.colorbar(drawn, ax=below, label="effect", pad=0.01)
     return saved(figure, path)
 
 
@@ -84,5 +100,45 @@ def meme(motifs: Sequence[tuple[str, Motif]], path: Path) -> Path:
         ]
         lines += [" ".join(f"{share:.6f}" for share in row) for row in motif.frequencies]
         lines.append("")
-    path.write_text("\n".join(lines))
+    with whole_file(str(path)) as file:
+        file.write("\n".join(lines))
+    return path
+
+
+def contributions_table(sequences: Sequence[Explained], changed: bool, path: Path) -> Path:
+    """What each base of some sequences contributes, a row each, positions and rows counted from 1.
+
+    Args:
+        sequences: in the order in which they are written.
+        changed: whether bases were changed, so that the effect of each of the three others is known.
+        path: of the table.
+    """
+    with whole_file(str(path)) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", "name", "position", "base", "contribution", *(f"to_{b}" for b in BASES if changed)])
+        for one in sequences:
+            for place, (base, contribution, effects) in enumerate(
+                zip(one.text, one.contributions, one.effects, strict=True), start=1
+            ):
+                told = ["" if to == base else f"{e:.6g}" for to, e in zip(BASES, effects, strict=True) if changed]
+                writer.writerow([one.row + 1, one.name, place, base, f"{contribution:.6g}", *told])
+    return path
+
+
+def places_table(motifs: Sequence[tuple[str, Motif]], sequences: Mapping[int, Explained], path: Path) -> Path:
+    """Where each motif was found, a row each: first and last base counted from 1, within the sequence.
+
+    Args:
+        motifs: by name; what they lower has a strength below 0.
+        sequences: that motifs were found in, by their rows.
+        path: of the table.
+    """
+    with whole_file(str(path)) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", "name", "start", "end", "strand", "motif", "strength"])
+        for name, motif in motifs:
+            for place in motif.places:
+                one = sequences[place.row]
+                ends = max(place.start, 0) + 1, min(place.start + len(motif.frequencies), len(one.text))
+                writer.writerow([one.row + 1, one.name, *ends, place.strand, name, f"{place.strength:.6g}"])
     return path
