@@ -171,7 +171,8 @@ def _line(told: Mapping[str, Any]) -> str:
         motifs = [f"{m['consensus']} ({m['share']:.0%})" for m in told["motifs"] if m["effect"] == effect]
         parts += [f"{verb} by {', '.join(motifs)}"] if motifs else []
     parts += [] if told["motifs"] else ["no motif"]
-    return "; ".join([*parts, f"drawn in {told['folder']}"])
+    parts += [f"drawn in {told['folder']}"] if told["figures"] else []
+    return "; ".join(parts)
 
 
 def _check_numbers(flags: ExplainFlags) -> None:
@@ -354,19 +355,26 @@ class Explainer:
         from pipelines.genomics import logos
 
         ends = list(dict.fromkeys(int(row) for side in sides for row in side.rows[: self.flags.draw]))
-        drawn = [some.sequence(row) for row in ends]
         figures = self._tracks(folder, answer, some, ends) + self._logos(folder, answer, named)
-        tables, written = list[Path](), dict[str, Any]()
-        if drawn:
-            tables.append(
-                logos.contributions_table(drawn, self.flags.method == "mutagenesis", folder / "contributions.csv")
-            )
+        tables = self._tables(folder, some, ends, named)
+        told: dict[str, Any] = {"figures": list(map(str, figures)), "tables": list(map(str, tables))}
         if named:
-            sequences = {int(row): some.sequence(int(row)) for row in some.rows}
+            told["meme"] = str(logos.meme([(one.name, one.motif) for one in named], folder / "motifs.meme"))
+        return told
+
+    def _tables(self, folder: Path, some: Some, drawn: Sequence[int], named: Sequence[Named]) -> list[Path]:
+        """Write the numbers of the sequences that are drawn, and where the motifs are."""
+        from pipelines.genomics import logos
+
+        tables, changed = list[Path](), self.flags.method == "mutagenesis"
+        if drawn:
+            sequences = [some.sequence(row) for row in drawn]
+            tables.append(logos.contributions_table(sequences, changed, folder / "contributions.csv"))
+        if named:
             motifs = [(one.name, one.motif) for one in named]
-            tables.append(logos.places_table(motifs, sequences, folder / "motif_places.csv"))
-            written["meme"] = str(logos.meme(motifs, folder / "motifs.meme"))
-        return {"figures": list(map(str, figures)), "tables": list(map(str, tables)), **written}
+            all_rows = {int(row): some.sequence(int(row)) for row in some.rows}
+            tables.append(logos.places_table(motifs, all_rows, folder / "motif_places.csv"))
+        return tables
 
     def _tracks(self, folder: Path, answer: str, some: Some, rows: Sequence[int]) -> list[Path]:
         """Draw sequences one by one."""

@@ -46,7 +46,8 @@ def motif_logos(motifs: Sequence[Motif], title: str, path: Path) -> Path:
             ylim=(0, 2), ylabel="bits", title=f"{number}: {motif.windows:,} places, {motif.share:.0%} of the weight"
         )
         logo(right, motif.contributions)
-        right.set(ylabel="contribution", title=motif.consensus)
+        right.set_ylabel("contribution", labelpad=8)
+        right.set_title(motif.consensus)
         for axes in (left, right):
             axes.title.set_fontsize(9)
             axes.set_xticks([])
