@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.genomics.motifs import Motif
+from pipelines.genomics.motifs import LETTERS, Motif
 from pipelines.plots import INK, saved, shown
-from pipelines.verbs import whole_file
 
 if TYPE_CHECKING:
     from pipelines.genomics.importance import Explained
 
-BASES = "ACGT"
-LETTERS = {"A": "#588b4c", "C": "#2a6f97", "G": "#c99a2e", "T": "#c8553d"}
+COLOURS = {"A": "#588b4c", "C": "#2a6f97", "G": "#c99a2e", "T": "#c8553d"}
 INCH = 0.16  # of a letter
 LONGEST = 150  # positions whose letters can be told apart
 NAME = 48  # letters of a sequence's name in a title
@@ -31,7 +28,7 @@ def logo(axes: Axes, heights: np.ndarray) -> None:
     import pandas as pd
 
     logomaker.Logo(
-        pd.DataFrame(heights, columns=list(BASES)), ax=axes, color_scheme=LETTERS, show_spines=False, flip_below=True
+        pd.DataFrame(heights, columns=list(LETTERS)), ax=axes, color_scheme=COLOURS, show_spines=False, flip_below=True
     )
     axes.axhline(0, color=INK, linewidth=0.5)
 
@@ -69,14 +66,14 @@ def track(sequence: Explained, said: str, path: Path) -> Path:
     letters, effects, contributions = sequence.text[part], sequence.effects[part], sequence.contributions[part]
     figure = Figure(figsize=(max(5.0, INCH * len(letters)), 3.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    logo(above, np.array([[value if base == letter else 0.0 for base in BASES]
+    logo(above, np.array([[value if base == letter else 0.0 for base in LETTERS]
                           for letter, value in zip(letters, contributions, strict=True)]))  # fmt: skip
     above.set(ylabel="contribution")
     cropped = f", bases {first + 1:,} to {first + len(letters):,} of {whole:,}" if len(letters) < whole else ""
     above.set_title(f"{shown(sequence.name, NAME)}{cropped}\n{said}", fontsize=10, loc="left", color=INK)
     limit = float(np.abs(effects).max()) or 1.0
     drawn: Any = below.imshow(effects.T, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    below.set_yticks(range(4), list(BASES))
+    below.set_yticks(range(4), list(LETTERS))
     below.set(xlabel="position", ylabel="changed to")
     step = 5 if len(letters) <= 40 else 10
     told = range(first + step - first % step, first + len(letters) + 1, step)
@@ -89,57 +86,3 @@ def track(sequence: Explained, said: str, path: Path) -> Path:
 def _weightiest(contributions: np.ndarray, width: int) -> int:
     sums = np.convolve(np.abs(contributions), np.ones(width), mode="valid")
     return int(sums.argmax())
-
-
-def meme(motifs: Sequence[tuple[str, Motif]], path: Path) -> Path:
-    """Motifs by name in the minimal form of MEME, which other tools of the field read."""
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
-    for name, motif in motifs:
-        lines += [
-            f"MOTIF {'_'.join(name.split())}",  # what stands behind a blank is another name of it
-            f"letter-probability matrix: alength= 4 w= {len(motif.frequencies)} nsites= {motif.windows}",
-        ]
-        lines += [" ".join(f"{share:.6f}" for share in row) for row in motif.frequencies]
-        lines.append("")
-    with whole_file(str(path)) as file:
-        file.write("\n".join(lines))
-    return path
-
-
-def contributions_table(sequences: Sequence[Explained], changed: bool, path: Path) -> Path:
-    """What each base of some sequences contributes, a row each, positions and rows counted from 1.
-
-    Args:
-        sequences: in the order in which they are written.
-        changed: whether bases were changed, so that the effect of each of the three others is known.
-        path: of the table.
-    """
-    with whole_file(str(path)) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["row", "name", "position", "base", "contribution", *(f"to_{b}" for b in BASES if changed)])
-        for one in sequences:
-            for place, (base, contribution, effects) in enumerate(
-                zip(one.text, one.contributions, one.effects, strict=True), start=1
-            ):
-                told = ["" if to == base else f"{e:.6g}" for to, e in zip(BASES, effects, strict=True) if changed]
-                writer.writerow([one.row + 1, one.name, place, base, f"{contribution:.6g}", *told])
-    return path
-
-
-def places_table(motifs: Sequence[tuple[str, Motif]], sequences: Mapping[int, Explained], path: Path) -> Path:
-    """Where each motif was found, a row each: first and last base counted from 1, within the sequence.
-
-    Args:
-        motifs: by name; what they lower has a strength below 0.
-        sequences: that motifs were found in, by their rows.
-        path: of the table.
-    """
-    with whole_file(str(path)) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["row", "name", "start", "end", "strand", "motif", "strength"])
-        for name, motif in motifs:
-            for place in motif.places:
-                one = sequences[place.row]
-                ends = max(place.start, 0) + 1, min(place.start + len(motif.frequencies), len(one.text))
-                writer.writerow([one.row + 1, one.name, *ends, place.strand, name, f"{place.strength:.6g}"])
-    return path

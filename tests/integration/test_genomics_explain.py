@@ -15,8 +15,9 @@ from data.errors import BadInput
 from data.planted import plant
 from data.sequences import decode, encode, other_strand
 from pipelines.domain import domain
-from pipelines.genomics import explain, logos
-from pipelines.genomics.explain import Asked, Explainer, ExplainFlags
+from pipelines.genomics import explain, logos, motif_tables
+from pipelines.genomics.explain import Asked, ExplainFlags
+from pipelines.genomics.explainer import Explainer
 from pipelines.genomics.importance import Explained, answers
 from pipelines.genomics.motifs import Motif, Place
 from pipelines.serve.folder import open_export
@@ -135,7 +136,7 @@ def test_the_numbers_of_the_figures_are_written(asked, tmp_path, method):
 def test_a_motif_that_hangs_over_an_end_has_places_within_its_sequence(tmp_path):
     motif = Motif(np.full((7, 4), 0.25), np.zeros((7, 4)), 2, 1.0, [Place(0, -2, "+", 1.0), Place(0, 6, "-", 2.0)])
     sequence = Explained(0, "a", "ACGTACGTAC", np.zeros(10), np.zeros((10, 4)))
-    rows = rows_of(logos.places_table([("m", motif)], {0: sequence}, tmp_path / "a.csv"))
+    rows = rows_of(motif_tables.places_table([("m", motif)], {0: sequence}, tmp_path / "a.csv"))
     assert [(row["start"], row["end"], row["strand"]) for row in rows] == [("1", "5", "+"), ("7", "10", "-")]
 
 
