@@ -16,6 +16,7 @@ from pipelines.genomics.alignment import EVEN, Laid, Windows, align, cut, once, 
 
 LETTERS = "ACGT"
 LEAST = 0.02  # share of all weight that a motif has; what is left over then is no motif
+STRANDED = 0.8  # share of a motif's windows on one strand from which it is told on that
 FEWEST = 5  # windows of a motif: of four, random bases seem to tell half a bit at every position
 SHUFFLES = 9  # of the windows, to see what they show by chance
 ABOVE = 3  # standard deviations above chance from which a motif counts
@@ -73,8 +74,10 @@ class Motif(NamedTuple):
 def find_motifs(bases: np.ndarray, contributions: np.ndarray, count: int, width: int = 15) -> list[Motif]:
     """The motifs of some sequences, the weightiest first.
 
-    Each is told on the strand on which purines (A, G) are higher in its logo than pyrimidines, so that several runs
-    tell it alike. Positions that are nearly even hardly count there, and a few windows more or less do not turn it.
+    Each is told as it stands in four of five of its windows, as a splice site does in all. One that stands on either
+    strand, as binding sites do, is told on that on which purines (A, G) are higher in its logo than pyrimidines, so
+    that several runs tell it alike. Positions that are nearly even hardly count there, and a few windows more or less
+    do not turn it.
 
     Args:
         bases: (rows, length, 4), one-hot; zeros where a base is not known.
@@ -171,6 +174,10 @@ def _evidence(motif: Motif) -> float:
 
 
 def _on_its_strand(windows: Windows, laid: Laid, total: float) -> Motif:
+    backward = float(laid.backward.mean())
+    if min(backward, 1 - backward) <= 1 - STRANDED:
+        laid = laid.turned(windows.weight.shape[1] // 3) if backward > 0.5 else laid
+        return _motif(windows, laid, total)
     both = [_motif(windows, read, total) for read in (laid, laid.turned(windows.weight.shape[1] // 3))]
     return min(both, key=lambda motif: (-_purines(motif), motif.consensus.upper()))
 

@@ -106,6 +106,18 @@ def test_a_motif_is_read_on_one_strand_whichever_its_sequences_are_read_on():
         assert [place.strand for place in one.places] != [place.strand for place in turned.places]
 
 
+def test_a_motif_that_stands_on_one_strand_is_told_on_it():
+    """As that before an acceptor site does, though it is rich in pyrimidines."""
+    rng = np.random.default_rng(0)
+    bases, weights = np.eye(4)[rng.integers(0, 4, (50, 60))], np.zeros((50, 60))
+    for row, start in enumerate(rng.integers(5, 40, 50)):
+        bases[row, start : start + 13], weights[row, start : start + 13] = one_hot("CTCTTTCCTGCAG"), 1.0
+    for read, wanted in ((slice(None), "CTCTTTCCTGCAG"), (slice(None, None, -1), "CTGCAGGAAAGAG")):
+        (motif,) = find_motifs(bases[:, read, read], weights[:, read], 2, width=13)
+        assert motif.consensus == wanted
+        assert {place.strand for place in motif.places} == {"+"}
+
+
 def one_hot(letters):
     return np.eye(4)[["ACGT".index(base) for base in letters]]
 
