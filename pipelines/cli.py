@@ -26,7 +26,7 @@ from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
 from pipelines.flags import Usage, flag, parse, positional
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
-from pipelines.run import COUNTS, Model, Run, read_run
+from pipelines.run import COUNTS, Model, Other, Run, read_run
 from pipelines.serve.folder import ExportError, find, is_uri
 from pipelines.signals import Stopped
 
@@ -154,7 +154,7 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         data=parsed.data,
         model=Model(recipe.model.builder, dataclasses.asdict(parsed.model)),
         fit=parsed.fit,
-        others=tuple(domain.recipe(name).model for name in parsed.others) or recipe.others,
+        others=tuple(_other(domain, name) for name in parsed.others) or recipe.others,
         **{name: getattr(parsed, name) for name in COUNTS},
     )
     domain.check(run)
@@ -175,6 +175,11 @@ def _train(domain: Domain, arguments: Sequence[str], program: str) -> Answer:
         raise BadInput("--name cannot name a folder", wanted="letters, digits, . _ and -", got=name)
     session = Session(domain, Report(parsed.json), name, parsed.checkpoint_minutes, parsed.profile)
     return train(session, run, folder)
+
+
+def _other(domain: Domain, name: str) -> Other:
+    model = domain.recipe(name).model
+    return Other(model.builder, model.options, name)
 
 
 def _refuse_recipe_behind(flags: Sequence[str], domain: Domain) -> None:

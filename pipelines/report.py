@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from data.splits import Splits
+from pipelines import results
 from pipelines.measures import better, spoken
 from pipelines.run import Run
 
@@ -68,7 +70,7 @@ class Report:
     def member(self, number: int, total: int, run: Run, meta: Mapping[str, Any]) -> None:
         """Which of several runs begins."""
         kind = f"fold {number + 1}/{total}" if "fold" in meta else f"{number + 1}/{total} seed {run.seed}"
-        self._line(kind, f"{run.model.builder}: " + ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS))
+        self._line(kind, f"{run.recipe}: " + ", ".join(f"{meta['rows'][name]:,} {name}" for name in COUNTS))
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -89,12 +91,7 @@ class Report:
 
     def result(self, task: Task, result: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
         """The table of scores, the verdict, and where everything lies."""
-        spread, spreads = result["spread"].get("scores"), result["spread"].get("baselines", {})
-        rows = {result["recipe"]: (result["scores"], None if "members" in result else spread)}
-        if "members" in result:
-            rows[f"its {len(result['runs'])} members"] = (result["members"], spread)
-        rows |= {name: (scores, spreads.get(name)) for name, scores in result["baselines"].items()}
-        self.scores(rows, task.headline)
+        self.scores(results.rows(result["title"], result), task.headline)
         self.out.print()
         self._line("verdict", verdict(task, result))
         self._line("run", result["run_dir"])
@@ -102,6 +99,12 @@ class Report:
         for head, text in self.further.items():
             self._line(head, text)
         self._line("serve", f"python -m pipelines.serve {result['run_dir']}")
+
+    def several(self, folder: Path, members: Sequence[Mapping[str, Any]]) -> None:
+        """Where the trainings lie that a run stood for, and where what they are together."""
+        names = ", ".join(Path(member["run_dir"]).name for member in members)
+        self._line("members", f"{names}, all in {folder.parent}")
+        self._line("together", str(folder))
 
     def scores(self, rows: Mapping[str, tuple[Any, Any]], measures: Sequence[str]) -> None:
         """A table of scores by split, and of their spread, by name; in two where one is too wide.
@@ -208,9 +211,9 @@ def verdict(task: Task, result: Mapping[str, Any]) -> str:
 def card(run: Run, result: Mapping[str, Any]) -> str:
     """The run as Markdown, which MLflow shows as the run's description."""
     measures = list(result["scores"]["test"])
-    lines = [f"**{run.recipe}** ({run.model.builder}, {result['parameters']:,} parameters) on test", ""]
+    kind = "" if "members" in result else f"{run.model.builder}, "
+    lines = [f"**{run.title}** ({kind}{result['parameters']:,} parameters) on test", ""]
     lines += ["| | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
-    rows = {run.recipe: result["scores"], **result["baselines"]}
-    for name, splits in rows.items():
+    for name, (splits, _) in results.rows(run.title, result).items():
         lines.append(f"| {name} | " + " | ".join(spoken(m, splits["test"].get(m)) for m in measures) + " |")
     return "\n".join([*lines, "", f"Source: {run.source}" if run.source else ""])

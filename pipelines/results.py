@@ -25,8 +25,27 @@ def result(
         spread: standard deviations over them.
         path: the export.
     """
-    head = {"schema": SCHEMA, "domain": run.domain, "recipe": run.recipe}
+    head = {"schema": SCHEMA, "domain": run.domain, "recipe": run.recipe, "title": run.title}
     return {**head, **told, "seed": run.seed, "spread": spread, "runs": list(members), "export": str(path)}
+
+
+def rows(name: str, told: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What stands in a table of scores, from above.
+
+    Args:
+        name: of the run.
+        told: its figures; `result` gives those of several trainings.
+
+    Returns:
+        name -> (split -> scores, the same of their spread or None): the run, of an ensemble also the means of its
+        members, and the baselines.
+    """
+    spread = told.get("spread") or {}
+    own, theirs = spread.get("scores"), spread.get("baselines", {})
+    alone = {name: (told["scores"], own)}
+    if "members" in told:
+        alone = {name: (told["scores"], None), f"its {len(told['runs'])} members": (told["members"], own)}
+    return alone | {baseline: (scores, theirs.get(baseline)) for baseline, scores in told["baselines"].items()}
 
 
 def means(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,17 @@ class Model:
 
     builder: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Other(Model):
+    """A further architecture of an ensemble, under the name of the recipe that it is of.
+
+    Attributes:
+        recipe: that name; the builder's where it is of none.
+    """
+
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,7 @@ class Run:
     seed: int = 0
     split_seed: int = -1
     seeds: int = 1
-    others: tuple[Model, ...] = ()
+    others: tuple[Other, ...] = ()
     combine: Literal["best", "mean", "stacking"] = "best"
     folds: int = 0
     fold: int = -1
@@ -169,10 +181,25 @@ class Run:
             return [self.with_(fold=fold) for fold in range(self.folds)]
         split = self.split_seed if self.combine == "best" else self.splits_by
         return [
-            self.with_(model=model, others=(), combine="best", seed=self.seed + i, seeds=1, split_seed=split)
+            alone.with_(others=(), combine="best", seed=self.seed + i, seeds=1, split_seed=split)
             for i in range(self.seeds)
-            for model in (self.model, *self.others)
+            for alone in (self, *map(self._of, self.others))
         ]
+
+    def _of(self, other: Other) -> Run:
+        """The run with another architecture, under that one's name: what it was before is not told of this one."""
+        model = Model(other.builder, other.options)
+        return self.with_(model=model, recipe=other.recipe or other.builder, source="", result="")
+
+    @property
+    def title(self) -> str:
+        """What it is called beside others: its recipe, or what it is an ensemble of."""
+        if self.combine == "best":
+            return self.recipe
+        if not self.others:  # which a recipe may be from the start, so that its members have its name
+            return f"{self.recipe}, {self.combine} of {self.seeds} seeds"
+        counts = Counter(member.recipe for member in self.members())
+        return f"{self.combine} of " + " + ".join(f"{count} {name}" for name, count in counts.items())
 
     def differences(self, other: Run) -> dict[str, tuple[Any, Any]]:
         """Fields whose values differ, by their flags' names, with this run's value and the other's."""
@@ -239,7 +266,7 @@ def run_of(stored: Any, kinds: Kinds, where: str) -> Run:
             data=_build(kinds.data, stored["data"]),
             model=_model(stored["model"]),
             fit=_build(kinds.fit, stored["fit"]),
-            others=tuple(map(_model, stored["others"])),
+            others=tuple(map(_other, stored["others"])),
             **{name: stored[name] for name in COUNTS},
             source=stored.get("source", ""),
             result=stored.get("result", ""),
@@ -255,6 +282,10 @@ def _build(kind: type, values: Mapping[str, Any]) -> Any:
 
 def _model(stored: Mapping[str, Any]) -> Model:
     return Model(stored["builder"], _tuples(stored["options"]))
+
+
+def _other(stored: Mapping[str, Any]) -> Other:
+    return Other(stored["builder"], _tuples(stored["options"]), stored.get("recipe", ""))
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class RunFolder:
             path = _new_folder(root() / run.domain, f"{stamp}-{run.recipe}-{part}")
             write_json(path / "run.json", {**run.as_json(), "facts": dict(facts)})
             folder = cls(path)
-            told = {"params": run.flat(), "domain": run.domain, "parent": parent, "name": name}
+            told = {"params": run.flat(), "domain": run.domain, "title": run.title, "parent": parent, "name": name}
             folder.write("start", {**told, "facts": {**facts, **_owner()}})
         except OSError as error:
             wanted = "a folder with space that can be written to"

@@ -122,6 +122,7 @@ def _train_several(
     outcomes: list[Outcome] = []
     with recorded(session, run, taken_up) as (parent, mirror):
         once(parent, "data", {**whole.meta, "digest": digest(whole)})
+        tracking.follow(mirror)  # an ensemble is asked for its id before it ends
         for number, (member, splits) in enumerate(members):
             session.report.member(number, len(members), member, splits.meta)
             outcome = _member(session, member, splits, parent)
@@ -139,7 +140,7 @@ def _train_several(
         result = results.result(run, figures, told, spread, path)
         once(parent, "scores", {**result, "card": card(run, result), "verdict": verdict(task, result)})
     session.report.result(task, result, members[0][1].meta)
-    session.report.note(f"all of them: {parent.path}")
+    session.report.several(parent.path, told)
     return result
 
 

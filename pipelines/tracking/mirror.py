@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -87,9 +88,18 @@ class Mirror:
         tags = {CURSOR: "0", "inductive.birth": birth}
         tags |= {"mlflow.source.name": f"pipelines.{domain}", "mlflow.source.type": "LOCAL"}
         made = self.client.search_runs([experiment], f"tags.`inductive.birth` = '{birth}'", max_results=1)
-        run = made[0] if made else self.client.create_run(experiment, run_name=self.folder.name, tags=tags)
+        run = made[0] if made else self.client.create_run(experiment, run_name=self._name(), tags=tags)
         write_json(self.folder.path / "mlflow.json", {"store": without_secrets(store_uri()), "run_id": run.info.run_id})
         return run.info.run_id
+
+    def _name(self) -> str:
+        """What it is, then when it began, as the page cuts names that are long; a folder begins with the time."""
+        parts = re.fullmatch(r"(\d{8}-\d{6})-(.+)", self.folder.name)
+        if parts is None:  # its owner has named it
+            return self.folder.name
+        told = next(self.folder.events())["values"]
+        alone = told["params"]["combine"] == "best"
+        return f"{parts[2] if alone else told.get('title', parts[2])} {parts[1]}"
 
     def _birth(self) -> str:
         """What no other run has: a digest of its start, with process, host and time."""

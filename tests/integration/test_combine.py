@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from data.errors import BadInput
-from pipelines import cli, combine, engine
+from pipelines import cli, combine, engine, tracking
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
-from pipelines.run import Model
+from pipelines.run import Other, read_run, run_of
 from pipelines.verbs import Served, evaluate, find
 
 from .conftest import events, python, small_run, train_in_process
@@ -20,7 +20,7 @@ from .conftest import events, python, small_run, train_in_process
 @pytest.fixture(scope="module")
 def both(few, tmp_path_factory):
     """A convnet and a perceptron, two seeds each, as one model."""
-    run = small_run(path=str(few)).with_(others=(Model("mlp", {"widths": (7,)}),), combine="mean")
+    run = small_run(path=str(few)).with_(others=(Other("mlp", {"widths": (7,)}, "dense"),), combine="mean")
     run = run.with_(fit=replace(run.fit, optimizer="muon"))  # of our own, which who opens the ensemble may not know
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INDUCTIVE_RUNS", str(tmp_path_factory.mktemp("ensemble")))
@@ -43,6 +43,31 @@ def test_members_are_every_seed_of_every_architecture_on_the_split_of_the_first_
     ]  # fmt: skip
     digests = {events(told["run_dir"])[1]["values"]["digest"] for told in result["runs"]}
     assert digests == {events(result["run_dir"])[1]["values"]["digest"]}
+
+
+def test_members_are_named_by_what_they_are_and_the_whole_by_its_members(both):
+    _, result = both
+    client, whole = tracking.connect(tracking.store_uri()), "mean of 2 small + 2 dense"
+    for told, name in zip(result["runs"], ["small-s0", "dense-s0", "small-s1", "dense-s1"], strict=True):
+        start, logged = events(told["run_dir"])[0]["values"], client.get_run(told["run_id"])
+        assert Path(told["run_dir"]).name[16:].startswith(name)
+        assert logged.info.run_name.startswith(name)
+        assert logged.data.params["recipe"] == start["params"]["recipe"] == name.partition("-")[0]
+    parent = client.get_run(result["run_id"])
+    assert parent.info.run_name.startswith(f"{whole} 2")
+    assert f"| {whole} |" in parent.data.tags["mlflow.note.content"]
+    assert result["title"] == whole
+
+
+def test_an_ensemble_is_read_back_as_it_was_written(both):
+    run, result = both
+    assert read_run(Path(result["run_dir"]) / "run.json", domain("genomics")) == run
+
+
+def test_one_that_was_written_before_its_members_had_names_has_them_from_their_builders():
+    stored = small_run().with_(others=(Other("mlp"),)).as_json()
+    del stored["others"][0]["recipe"]
+    assert [member.recipe for member in run_of(stored, domain("genomics"), "").members()] == ["small", "mlp"]
 
 
 def test_its_probabilities_are_the_mean_of_theirs_and_its_scores_are_of_these(both):
@@ -121,5 +146,7 @@ def test_others_are_named_by_their_recipes_on_the_command_line(few, own_runs, mo
     genomics = domain("genomics")
     flags = ["cnn", "--data.path", str(few), "--others", "lstm", "gru", "--combine", "stacking"]
     cli._train(genomics, flags, "train")
-    assert [member.model for member in asked[0].members()][1:] == [genomics.recipes[n].model for n in ("lstm", "gru")]
+    members = asked[0].members()
+    assert [member.model for member in members][1:] == [genomics.recipes[n].model for n in ("lstm", "gru")]
+    assert [member.recipe for member in members] == ["cnn", "lstm", "gru"]
     assert asked[0].combine == "stacking"

@@ -182,7 +182,7 @@ def test_a_table_too_wide_for_its_reader_is_told_in_two(capfd):
 
     measures = ("smape", "mase", "owa", "coverage_80", "coverage_95", "dm_p")
     scores = {split: dict.fromkeys(measures, 0.25) for split in ("val", "test")}
-    result = {"scores": scores, "baselines": {"naive": scores}, "recipe": "ours", "run_dir": "r", "export": "e"}
+    result = {"scores": scores, "baselines": {"naive": scores}, "title": "ours", "run_dir": "r", "export": "e"}
     for spread, tables in (({}, 1), ({"scores": scores, "baselines": {"naive": scores}}, 2)):
         report = Report(json=True)
         report.further["champion"] = "no: worse"

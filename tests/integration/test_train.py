@@ -14,7 +14,7 @@ from .conftest import events, small_run, train_in_process
 
 FIELDS = {
     "schema", "domain", "recipe", "seed", "parameters", "parameters_total", "scores", "baselines", "spread", "runs",
-    "seconds", "fit_seconds", "epochs", "export", "run_id", "run_dir",
+    "seconds", "fit_seconds", "epochs", "export", "run_id", "run_dir", "title",
 }  # fmt: skip
 MEASURES = {"accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece"}
 BASELINES = {"positional_regression", "kmer_regression"}
