@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,39 +13,49 @@ class Measure:
     """How a measure is read.
 
     Attributes:
+        about: what it is, in a few words.
         more_is_better: which way is better.
         scale: by what it is multiplied when it is told to people: 100 for a share that is told in percent.
         digits: behind the point, when it is told.
+        aim: the value that is best, where it is neither the highest nor the lowest.
     """
 
+    about: str
     more_is_better: bool
     scale: float = 1.0
     digits: int = 3
+    aim: str = ""
+
+    @property
+    def best(self) -> str:
+        """In words, which values are better."""
+        return f"near {self.aim}" if self.aim else "higher" if self.more_is_better else "lower"
 
 
-PERCENT = Measure(True, scale=100, digits=1)
+PERCENT: dict[str, Any] = {"more_is_better": True, "scale": 100, "digits": 1}
+REST = "one class against the rest, the mean over classes"
 MEASURES = {
-    "accuracy": PERCENT,
-    "balanced_accuracy": PERCENT,
-    "mcc": PERCENT,
-    "auroc": Measure(True),
-    "auprc": Measure(True),
-    "nll": Measure(False),
-    "ece": Measure(False),
-    "r2": Measure(True),
-    "pearson": Measure(True),
-    "spearman": Measure(True),
-    "rmse": Measure(False),
-    "smape": Measure(False, digits=2),
-    "mape": Measure(False, digits=2),
-    "mase": Measure(False),
-    "rmsse": Measure(False),
-    "owa": Measure(False),
-    "wql": Measure(False, digits=4),
-    "coverage_80": PERCENT,
-    "coverage_95": PERCENT,
-    "dm_p": Measure(False),
-    "seconds": Measure(False, digits=2),
+    "accuracy": Measure("share of answers that are right", **PERCENT),
+    "balanced_accuracy": Measure("share of a class' rows that are found, the mean over classes", **PERCENT),
+    "mcc": Measure("Matthews' correlation of true and predicted classes; 0 for guessing", **PERCENT),
+    "auroc": Measure(f"area under the ROC curve, {REST}; 0.5 for guessing", True),
+    "auprc": Measure(f"area under the precision-recall curve, {REST}", True),
+    "nll": Measure("negative log likelihood of the true labels, in nats a row", False),
+    "ece": Measure("expected calibration error: how far confidence is from accuracy, the mean", False),
+    "r2": Measure("share of the values' variance that is explained", True),
+    "pearson": Measure("Pearson's correlation of true and predicted values", True),
+    "spearman": Measure("Spearman's correlation, of ranks, of true and predicted values", True),
+    "rmse": Measure("root of the mean squared error, in the unit of the values", False),
+    "smape": Measure("symmetric absolute error in percent, the mean over all points", False, digits=2),
+    "mape": Measure("absolute error in percent of what came, the mean over all points", False, digits=2),
+    "mase": Measure("absolute error over that of the seasonal naive forecast of the history", False),
+    "rmsse": Measure("as mase, of squared errors, and the root of it", False),
+    "owa": Measure("mean of smape and mase, each over that of Naive2", False),
+    "wql": Measure("weighted quantile loss: twice the quantile losses over the sum of what came", False, digits=4),
+    "coverage_80": Measure("share of what came that lies in the interval of 80 %", **PERCENT, aim="80"),
+    "coverage_95": Measure("share of what came that lies in the interval of 95 %", **PERCENT, aim="95"),
+    "dm_p": Measure("p value of Diebold and Mariano's test of equal errors with the best baseline", False),
+    "seconds": Measure("seconds of training", False, digits=2),
 }
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece")
 MULTI_LABEL = ("accuracy", "auroc", "auprc", "nll")
@@ -64,7 +75,7 @@ def spoken(measure: str, value: float | None, spread: float | None = None) -> st
     """A score as people write it, with its spread where there is one."""
     if value is None or value != value:
         return "-"
-    told = MEASURES.get(measure, Measure(True))
+    told = MEASURES.get(measure, Measure("", True))
     text = f"{told.scale * value:.{told.digits}f}"
     return text if spread is None or spread != spread else f"{text} ± {told.scale * spread:.{told.digits}f}"
 

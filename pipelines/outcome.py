@@ -24,6 +24,9 @@ from pipelines.reexport import through_tensorflow
 from pipelines.report import Report, card, verdict
 from pipelines.run import Run
 from pipelines.runs import RunFolder
+from pipelines.stopping import kept_epoch
+from pipelines.summary_page import PAGE, lines
+from pipelines.task import Task
 
 TRAVELLING = ("name", "sha256", "digest", "split_rule")  # facts of all data that an export carries
 
@@ -219,11 +222,10 @@ def _figures(session: Session, outcome: Outcome, folder: Path) -> list[Path]:
     task, splits, fitted = session.domain.task_for(outcome.run), outcome.splits, outcome.fitted
     assert fitted is not None
     outputs = task.named(engine.predict(fitted.model, splits.test), splits.meta)
-    curves = folder / "learning_curves.png"
     groups: dict[str, Callable[[], list[Path]]] = {
-        "learning curves": lambda: [plots.learning_curves(fitted.history, task.measure, curves)],
         "figures of the test rows": lambda: task.plots(outputs, splits.test, splits.meta, folder),
         "figures of the model": lambda: task.portraits(fitted.model, folder),
+        "learning curves": lambda: [_curves(task, outcome.run, fitted.history, folder / "learning_curves.png")],
     }
     if not fitted.history:  # an ensemble has none of its own
         del groups["learning curves"]
@@ -232,10 +234,32 @@ def _figures(session: Session, outcome: Outcome, folder: Path) -> list[Path]:
         try:
             drawn += draw()
         except Exception as error:
-            told = f"{name} are not drawn: {type(error).__name__}: {error}"[:500]
-            outcome.folder.write("warning", {"what": told})
-            logging.getLogger(__name__).warning(told)
+            _missing(outcome.folder, f"{name} are not drawn", error)
     return drawn
+
+
+def _curves(task: Task, run: Run, history: Sequence[Mapping[str, float]], path: Path) -> Path:
+    keep = run.fit.keep
+    kept = kept_epoch(keep, history, (task.measure, task.headline[0]))
+    return plots.learning_curves(history, task.measure, path, kept, keep.replace("_", " "))
+
+
+def _missing(folder: RunFolder, what: str, error: Exception) -> None:
+    told = f"{what}: {type(error).__name__}: {error}"[:500]
+    folder.write("warning", {"what": told})
+    logging.getLogger(__name__).warning(told)
+
+
+def summarised(folder: RunFolder) -> None:
+    """Make the page of a run, once; it is not worth the run, so that one that cannot be made is told alone."""
+    if any(event["event"] == "artifact" and event["values"]["path"] == PAGE for event in folder.events()):
+        return
+    try:
+        (folder.path / PAGE).write_text("\n".join(lines(folder)))
+    except Exception as error:
+        _missing(folder, "the page of the run is not written", error)
+    else:
+        folder.write("artifact", {"path": PAGE, "under": None})
 
 
 def _draw_and_export(session: Session, outcome: Outcome) -> tuple[list[Path], Path]:

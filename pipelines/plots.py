@@ -22,8 +22,16 @@ Bounds = Callable[[np.ndarray], tuple[float, float]]
 ROC_CLASSES = 8  # more curves than this cannot be told apart
 
 
-def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: Path) -> Path:
-    """Loss and one validation measure by epoch, the best epoch marked."""
+def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: Path, kept: int, why: str) -> Path:
+    """Loss and one validation measure by epoch, the epoch marked whose weights are kept.
+
+    Args:
+        history: the values of each epoch.
+        measure: of validation, to draw.
+        path: file to write.
+        kept: that epoch, counted from 1; 0 for none.
+        why: it is kept.
+    """
     epochs = np.arange(1, len(history) + 1)
     figure, (left, right) = panels(2)
     style = "o-" if len(history) == 1 else "-"  # a line through one point cannot be seen
@@ -33,7 +41,8 @@ def learning_curves(history: Sequence[Mapping[str, float]], measure: str, path: 
         axes = left if alike else _beside(left, measure)
         values = MEASURES[measure].scale * np.array([h[f"val_{measure}"] for h in history], float)
         lines += axes.plot(epochs, values, style, color=COLOURS[1], label=f"validation {measure}")
-        _mark_best(left, values if MEASURES[measure].more_is_better else -values)
+    if kept:
+        _mark(left, kept, f"kept: epoch {kept} ({why})", len(history))
     left.set(xlabel="epoch", ylabel="nats" if alike else "loss", title="Loss")
     left.legend(handles=lines, frameon=False)
     right.plot(epochs, [h["learning_rate"] for h in history], style, color=COLOURS[2])
@@ -52,13 +61,11 @@ def _beside(axes: Axes, measure: str) -> Axes:
     return other
 
 
-def _mark_best(axes: Axes, goodness: np.ndarray) -> None:
-    if np.isnan(goodness).all():
-        return
-    best = int(np.nanargmax(goodness)) + 1
-    axes.axvline(best, color=PALE, zorder=0)
-    side = "left" if best < len(goodness) / 2 else "right"
-    axes.annotate(f" best: epoch {best} ", (best, 0.98), xycoords=("data", "axes fraction"), fontsize=8, color=INK,
+def _mark(axes: Axes, epoch: int, text: str, epochs: int) -> None:
+    """A line at one of the epochs, its text on the side where there is more room."""
+    axes.axvline(epoch, color=PALE, zorder=0)
+    side = "left" if epoch < epochs / 2 else "right"
+    axes.annotate(f" {text} ", (epoch, 0.98), xycoords=("data", "axes fraction"), fontsize=8, color=INK,
                   ha=side, va="top")  # fmt: skip
 
 

@@ -100,11 +100,12 @@ class Report:
             self._line(head, text)
         self._line("serve", f"python -m pipelines.serve {result['run_dir']}")
 
-    def several(self, folder: Path, members: Sequence[Mapping[str, Any]]) -> None:
-        """Where the trainings lie that a run stood for, and where what they are together."""
-        names = ", ".join(Path(member["run_dir"]).name for member in members)
-        self._line("members", f"{names}, all in {folder.parent}")
-        self._line("together", str(folder))
+    def several(self, result: Mapping[str, Any], whole: Path) -> None:
+        """Where the trainings lie that a run stood for, and where their means do, which are no model."""
+        names = ", ".join(Path(member["run_dir"]).name for member in result["runs"])
+        self._line("members", f"{names}, all in {whole.parent}")
+        if "members" not in result:
+            self._line("means", str(whole))
 
     def scores(self, rows: Mapping[str, tuple[Any, Any]], measures: Sequence[str]) -> None:
         """A table of scores by split, and of their spread, by name; in two where one is too wide.

@@ -43,8 +43,9 @@ def rows(name: str, told: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     spread = told.get("spread") or {}
     own, theirs = spread.get("scores"), spread.get("baselines", {})
     alone = {name: (told["scores"], own)}
-    if "members" in told:
+    if "members" in told:  # on one split, which the baselines are trained on once
         alone = {name: (told["scores"], None), f"its {len(told['runs'])} members": (told["members"], own)}
+        theirs = {}
     return alone | {baseline: (scores, theirs.get(baseline)) for baseline, scores in told["baselines"].items()}
 
 

@@ -34,6 +34,11 @@ class Other(Model):
 
     recipe: str = ""
 
+    @property
+    def name(self) -> str:
+        """What its members are called."""
+        return self.recipe or self.builder
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -189,7 +194,7 @@ class Run:
     def _of(self, other: Other) -> Run:
         """The run with another architecture, under that one's name: what it was before is not told of this one."""
         model = Model(other.builder, other.options)
-        return self.with_(model=model, recipe=other.recipe or other.builder, source="", result="")
+        return self.with_(model=model, recipe=other.name, source="", result="")
 
     @property
     def title(self) -> str:

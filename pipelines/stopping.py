@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,28 +27,51 @@ class BestInBoth(keras.callbacks.Callback):
     def __init__(self, measures: tuple[str, str], patience: int) -> None:
         super().__init__()
         self.measures, self.patience = measures, patience
-        self.best: list[float] = []
+        self.best = [-np.inf] * len(measures)
         self.best_weights: list[np.ndarray] | None = None
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Compare with all epochs before; a score that is not a number is worse than any."""
-        now = [self._goodness(name, logs or {}) for name in self.measures]
-        best = self.best or [-np.inf] * len(now)
-        self.best = [max(pair) for pair in zip(best, now, strict=True)]
-        if now == self.best:
+        """Keep the weights of an epoch that none before surpasses; stop after enough that improve nothing."""
+        before = self.best
+        if self.surpassed_by_none(logs or {}):
             self.best_weights = self.model.get_weights()
-        self.waited = 0 if self.best != best else self.waited + 1
+        self.waited = 0 if self.best != before else self.waited + 1
         if self.waited >= self.patience:
             self.model.stop_training = True
+
+    def surpassed_by_none(self, logs: Mapping[str, Any]) -> bool:
+        """Compare with all epochs before; a score that is not a number is worse than any."""
+        now = [goodness(name, logs) for name in self.measures]
+        self.best = [max(pair) for pair in zip(self.best, now, strict=True)]
+        return now == self.best
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Put the kept weights back."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
-    @staticmethod
-    def _goodness(name: str, logs: Mapping[str, Any]) -> float:
-        value = logs.get(f"val_{name}", np.nan)
-        good = value if MEASURES[name].more_is_better else -value
-        return -np.inf if np.isnan(good) else float(good)
+
+def goodness(measure: str, logs: Mapping[str, Any]) -> float:
+    """The validation score of an epoch, negative where less is better; one that is not a number is worse than any."""
+    value = logs.get(f"val_{measure}", np.nan)
+    good = value if MEASURES[measure].more_is_better else -value
+    return -np.inf if np.isnan(good) else float(good)
+
+
+def kept_epoch(keep: str, history: Sequence[Mapping[str, Any]], measures: tuple[str, str]) -> int:
+    """The epoch whose weights a fit ended with, counted from 1; 0 where no validation score is a number.
+
+    Args:
+        keep: as `Fit.keep`.
+        history: the values of each epoch.
+        measures: the score that decides, and the one that is shown first.
+    """
+    if keep == "last":
+        return len(history)
+    if keep == "best":
+        scores = [goodness(measures[0], values) for values in history]
+        return int(np.argmax(scores)) + 1 if max(scores) > -np.inf else 0
+    judge = BestInBoth(measures, len(history))
+    kept = [epoch for epoch, values in enumerate(history, start=1) if judge.surpassed_by_none(values)]
+    return kept[-1] if max(judge.best) > -np.inf else 0

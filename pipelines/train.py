@@ -18,7 +18,7 @@ from pipelines.checkpoint import Checkpoints
 from pipelines.combine import combined
 from pipelines.domain import Domain
 from pipelines.measures import better
-from pipelines.outcome import Outcome, Session, digest, finish, fit_and_judge, once, recorded, restored
+from pipelines.outcome import Outcome, Session, digest, finish, fit_and_judge, once, recorded, restored, summarised
 from pipelines.report import card, verdict
 from pipelines.run import Run, read_run
 from pipelines.runs import RunFolder, all_runs, clean, mark_abandoned
@@ -109,6 +109,7 @@ def _train_one(session: Session, run: Run, splits: Splits, taken_up: RunFolder |
     with recorded(session, run, taken_up) as (folder, mirror):
         outcome = fit_and_judge(session, run, splits, prepared, folder, mirror)
         path = finish(session, outcome)
+        summarised(folder)
     result = results.result(run, outcome.told, [outcome.told], {}, path)
     session.report.result(session.domain.task_for(run), result, splits.meta)
     return result
@@ -139,8 +140,11 @@ def _train_several(
         path = finish(session, chosen)
         result = results.result(run, figures, told, spread, path)
         once(parent, "scores", {**result, "card": card(run, result), "verdict": verdict(task, result)})
+        summarised(chosen.folder)
+        summarised(parent)
+        tracking.follow(chosen.mirror)
     session.report.result(task, result, members[0][1].meta)
-    session.report.several(parent.path, told)
+    session.report.several(result, parent.path)
     return result
 
 

@@ -150,3 +150,14 @@ def test_others_are_named_by_their_recipes_on_the_command_line(few, own_runs, mo
     assert [member.model for member in members][1:] == [genomics.recipes[n].model for n in ("lstm", "gru")]
     assert [member.recipe for member in members] == ["cnn", "lstm", "gru"]
     assert asked[0].combine == "stacking"
+
+
+def test_the_page_of_an_ensemble_tells_its_members_with_their_scores_and_shares(both):
+    _, result = both
+    page = (Path(result["run_dir"]) / "summary.html").read_text()
+    assert "<h1>mean of 2 small + 2 dense on few.csv</h1>" in page
+    assert "One model: the mean of what these answer." in page
+    for told, name in zip(result["runs"], ["small", "dense"] * 2, strict=True):
+        scores = f"{100 * told['scores']['test']['accuracy']:.1f}"
+        row = [name, told["seed"], f"{told['parameters']:,}", "0.25", scores]
+        assert f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}" in page

@@ -82,8 +82,19 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
     assert abs(values[:, 1].mean() - values[:, 0].mean()) < 20
     assert {"values", "error_by_content"} <= {p.stem for p in Path(result["run_dir"], "plots").iterdir()}
     page = Path(summary([result["run_dir"], "--json"], "summary")["page"]).read_text()
-    for word in ("kmer_regression", "on test: r2", "a.csv", "src='data:image/png", "fit.epochs"):
+    words = (
+        "kmer_regression",
+        "on test: r2",
+        "<td>sha256 of /",
+        "a.csv</td>",
+        "src='data:image/png",
+        "fit.epochs",
+        "data.target",
+    )
+    for word in (*words, "share of the values&#x27; variance", "deviation", "class='wide'"):
         assert word in page
+    assert "licence" not in page  # of the user's own file
+    assert page.index("alt='values'") < page.index("alt='learning curves'")
     assert not re.search("(src|href)='http", page)  # nothing is fetched
     with pytest.raises(BadInput, match="summary: no run"):
         summary([str(tmp_path)], "summary")

@@ -172,7 +172,7 @@ def test_a_figure_that_cannot_be_drawn_costs_neither_the_others_nor_the_export(t
     fitted = engine.Fitted(trained.model, [{"loss": 1.0, "learning_rate": 0.1}], 0.0, 0.0)
     done = outcome.Outcome(trained.run, trained.splits, folder, None, trained.result, fitted)
     drawn, path = outcome._draw_and_export(session, done)
-    assert [figure.stem for figure in drawn] == ["learning_curves", "filters"]
+    assert [figure.stem for figure in drawn] == ["filters", "learning_curves"]
     assert (path / "saved_model.pb").exists()
     told = "figures of the test rows are not drawn: RuntimeError: no such glyph"
     assert folder.last("warning")["values"] == {"what": told}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipelines import plots
-from pipelines.measures import classification, expected_calibration_error
+from pipelines.measures import MEASURES, classification, expected_calibration_error
+from pipelines.stopping import kept_epoch
 
 LABELS = np.array([0, 0, 1, 1])
 SURE = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])  # the second is wrong
@@ -128,20 +129,30 @@ def test_a_short_name_stays_and_of_a_long_one_the_middle_goes():
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])
-def test_learning_curves_show_every_epoch_and_mark_the_best(epochs, tmp_path, monkeypatch):
+def test_learning_curves_show_every_epoch_and_mark_the_one_that_is_kept(epochs, tmp_path, monkeypatch):
     history = [{"loss": 1 / (e + 1), "val_nll": abs(e - 1) + 0.5, "learning_rate": 0.1} for e in range(epochs)]
     texts = []
     monkeypatch.setattr(plots.Axes, "annotate", lambda self, text, *_, **__: texts.append(text))
-    assert drawn(plots.learning_curves(history, "nll", tmp_path / "a.png")) > 0.005
-    assert texts == [f" best: epoch {min(epochs, 2)} "]
+    assert drawn(plots.learning_curves(history, "nll", tmp_path / "a.png", epochs, "last")) > 0.005
+    assert texts == [f" kept: epoch {epochs} (last) "]
 
 
-def test_where_more_is_better_the_highest_value_is_marked(tmp_path, monkeypatch):
-    history = [{"loss": 1.0, "val_accuracy": value, "learning_rate": 0.1} for value in (0.5, 0.9, 0.7)]
-    texts = []
-    monkeypatch.setattr(plots.Axes, "annotate", lambda self, text, *_, **__: texts.append(text))
-    plots.learning_curves(history, "accuracy", tmp_path / "a.png")
-    assert texts == [" best: epoch 2 "]
+@pytest.mark.parametrize(("keep", "kept"), [("best", 2), ("last", 5), ("best_in_both", 3)])
+def test_the_epoch_that_is_told_to_be_kept_is_the_one_that_the_fit_keeps(keep, kept):
+    scores = [(0.9, 0.5), (0.4, 0.6), (0.4, 0.8), (0.6, 0.7), (float("nan"), 0.7)]
+    history = [{"val_nll": nll, "val_accuracy": accuracy} for nll, accuracy in scores]
+    assert kept_epoch(keep, history, ("nll", "accuracy")) == kept
+    assert kept_epoch("best", [{"val_accuracy": v} for v in (0.5, 0.9, 0.7)], ("accuracy", "accuracy")) == 2
+
+
+@pytest.mark.parametrize("keep", ["best", "best_in_both"])
+def test_of_a_fit_that_has_diverged_no_epoch_is_the_best(keep):
+    assert kept_epoch(keep, [{"val_nll": float("nan")}] * 2, ("nll", "accuracy")) == 0
+
+
+def test_every_measure_says_what_it_is():
+    assert all(told.about for told in MEASURES.values())
+    assert {MEASURES[name].best for name in ("accuracy", "nll", "coverage_80")} == {"higher", "lower", "near 80"}
 
 
 @pytest.mark.parametrize(("measure", "scales"), [("nll", 2), ("smape", 3)])
@@ -149,7 +160,7 @@ def test_a_measure_in_another_unit_than_the_loss_has_a_scale_of_its_own(measure,
     figures = []
     monkeypatch.setattr(plots, "saved", lambda figure, path: figures.append(figure) or path)
     history = [{"loss": 0.1, f"val_{measure}": 12.0, "learning_rate": 0.1}] * 2
-    plots.learning_curves(history, measure, tmp_path / "a.png")
+    plots.learning_curves(history, measure, tmp_path / "a.png", 2, "last")
     assert len(figures[0].axes) == scales
     assert [text.get_text() for text in figures[0].axes[0].get_legend().get_texts()] == [
         "train loss", f"validation {measure}"
@@ -158,9 +169,9 @@ def test_a_measure_in_another_unit_than_the_loss_has_a_scale_of_its_own(measure,
 
 def test_curves_without_validation_or_with_values_that_are_no_numbers_are_drawn(tmp_path):
     plain = [{"loss": 1.0, "learning_rate": 0.1}, {"loss": 0.5, "learning_rate": 0.1}]
-    assert drawn(plots.learning_curves(plain, "nll", tmp_path / "a.png")) > 0.005
+    assert drawn(plots.learning_curves(plain, "nll", tmp_path / "a.png", 2, "last")) > 0.005
     broken = [{"loss": float("nan"), "val_nll": float("nan"), "learning_rate": 0.1}] * 2
-    assert plots.learning_curves(broken, "nll", tmp_path / "b.png").exists()
+    assert plots.learning_curves(broken, "nll", tmp_path / "b.png", 0, "best").exists()
 
 
 # --- what a person reads

@@ -56,6 +56,11 @@ def test_the_data_set_is_known_by_the_digest_of_its_whole_content(logged, traine
     assert (used.dataset.name, used.dataset.digest) == ("splice", digest[:36])
 
 
+def test_its_name_begins_with_what_it_is_since_long_names_are_cut(logged, trained):
+    stamp, name = trained.folder.name[:15], trained.folder.name[16:]
+    assert logged.info.run_name == f"{name} {stamp}"
+
+
 def test_each_epoch_is_logged_once_under_its_own_number(client, logged, trained):
     told = [e for e in events(trained.folder) if e["event"] == "epoch"]
     for name in told[0]["values"]:
@@ -72,10 +77,10 @@ def test_final_measures_and_baselines_are_logged_once(client, logged, trained):
     assert len(history(client, logged.info.run_id, "test/accuracy")) == 1
 
 
-def test_figures_and_the_keras_file_are_artifacts(client, logged):
+def test_figures_the_keras_file_and_the_page_are_artifacts(client, logged):
     assert names_below(client, logged.info.run_id) == [
         "keras/model.keras", "plots/accuracy_by_content.png", "plots/confusion.png", "plots/learning_curves.png",
-        "plots/reliability.png", "plots/roc_and_pr.png",
+        "plots/reliability.png", "plots/roc_and_pr.png", "summary.html",
     ]  # fmt: skip
 
 

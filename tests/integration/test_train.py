@@ -32,7 +32,7 @@ def test_the_record_begins_with_commit_versions_and_hardware(trained):
 
 def test_the_record_tells_the_run_in_the_order_in_which_it_happened(trained):
     told = [event["event"] for event in events(trained.folder)]
-    assert told == ["start", "data", "epoch", "epoch", "scores", *["artifact"] * 5, "export", "end"]
+    assert told == ["start", "data", "epoch", "epoch", "scores", *["artifact"] * 5, "export", "artifact", "end"]
     assert events(trained.folder)[-1]["values"]["status"] == "FINISHED"
 
 
