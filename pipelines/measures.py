@@ -61,6 +61,7 @@ CLASSIFICATION = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll
 MULTI_LABEL = ("accuracy", "auroc", "auprc", "nll")
 REGRESSION = ("r2", "pearson", "spearman", "rmse")
 BINS = 15  # of the expected calibration error
+Z = 1.96  # deviations of a normal distribution that hold 95 % of it
 
 
 def better(measure: str, ours: float | None, theirs: float | None) -> bool:
@@ -176,11 +177,23 @@ def regression(values: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
     }
 
 
+def differ_by_chance(one: float | None, other: float | None, rows: int) -> bool:
+    """Whether two accuracies on so many rows differ by no more than those of equally good models do, 95 % of the time.
+
+    The test of two proportions, on their pooled share. Models that err on the same rows differ by less than it allows,
+    so that it rather misses a difference than tells one that is none; McNemar's test, which sees the pairs, needs the
+    answers of baselines row by row, of which their scores alone are kept.
+    """
+    if one is None or other is None:
+        return False
+    pooled = (one + other) / 2
+    return abs(one - other) <= Z * float(np.sqrt(2 * pooled * (1 - pooled) / rows))
+
+
 def share_interval(hits: float, count: int) -> tuple[float, float]:
     """Wilson's interval of a share, 95 % (Wilson 1927)."""
-    z = 1.96
-    share, spread = hits / count, z * np.sqrt(hits * (count - hits) / count**3 + (z / (2 * count)) ** 2)
-    middle, scale = share + z**2 / (2 * count), 1 + z**2 / count
+    share, spread = hits / count, Z * np.sqrt(hits * (count - hits) / count**3 + (Z / (2 * count)) ** 2)
+    middle, scale = share + Z**2 / (2 * count), 1 + Z**2 / count
     return float((middle - spread) / scale), float((middle + spread) / scale)
 
 

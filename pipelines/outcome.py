@@ -138,7 +138,7 @@ def fit_and_judge(
         "run_id": mirror.known_run_id,
         "run_dir": str(folder.path),
     }
-    once(folder, "scores", {**told, "card": card(run, told), "verdict": verdict(task, told)})
+    once(folder, "scores", {**told, "card": card(run, told), "verdict": verdict(task, told, splits.test.size)})
     tracking.follow(mirror)
     return Outcome(run, splits, folder, mirror, told, fitted)
 

@@ -17,9 +17,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from data.errors import counted
 from data.splits import Splits
 from pipelines import results
-from pipelines.measures import better, spoken
+from pipelines.measures import better, differ_by_chance, spoken
 from pipelines.run import Run
 
 if TYPE_CHECKING:
@@ -89,11 +90,11 @@ class Report:
         with Progress(*(TextColumn(c) if isinstance(c, str) else c for c in columns), console=self.live) as bar:
             yield ProgressBar(bar, run.fit.epochs * splits.train.size, tuple(measures))
 
-    def result(self, task: Task, result: Mapping[str, Any], meta: Mapping[str, Any]) -> None:
-        """The table of scores, the verdict, and where everything lies."""
+    def result(self, task: Task, result: Mapping[str, Any], rows: int) -> None:
+        """The table of scores, the verdict on so many test rows, and where everything lies."""
         self.scores(results.rows(result["title"], result), task.headline)
         self.out.print()
-        self._line("verdict", verdict(task, result))
+        self._line("verdict", verdict(task, result, rows))
         self._line("run", result["run_dir"])
         self._line("export", result["export"])
         for head, text in self.further.items():
@@ -191,8 +192,14 @@ def _epoch_values(measures: Sequence[str], logs: Mapping[str, float]) -> str:
     return "  ".join([*shown, f"{logs['rows_per_second']:,.0f} rows/s"])
 
 
-def verdict(task: Task, result: Mapping[str, Any]) -> str:
-    """Whether the network beats every baseline on test, by the first headline measure, in one sentence."""
+def verdict(task: Task, result: Mapping[str, Any], rows: int) -> str:
+    """Whether the network beats every baseline on test, by the first headline measure, in one sentence.
+
+    Args:
+        task: the domain's.
+        result: scores of the run and its baselines.
+        rows: of test, that these are of.
+    """
     measure = task.headline[0]
     ours = result["scores"]["test"][measure]
     others = {name: splits["test"][measure] for name, splits in result["baselines"].items()}
@@ -206,6 +213,8 @@ def verdict(task: Task, result: Mapping[str, Any]) -> str:
         against += f" (Diebold-Mariano p {spoken('dm_p', result['scores']['test']['dm_p'])})"
     if ours == best:
         return f"equals {against}"
+    if measure == "accuracy" and differ_by_chance(ours, best, rows):  # the one measure that is a share of rows
+        return f"no clear difference from {against} on {counted(rows, 'row')}"
     return f"beats every baseline, the best being {against}" if better(measure, ours, best) else f"LOSES to {against}"
 
 

@@ -111,7 +111,7 @@ def _train_one(session: Session, run: Run, splits: Splits, taken_up: RunFolder |
         path = finish(session, outcome)
         summarised(folder)
     result = results.result(run, outcome.told, [outcome.told], {}, path)
-    session.report.result(session.domain.task_for(run), result, splits.meta)
+    session.report.result(session.domain.task_for(run), result, splits.test.size)
     return result
 
 
@@ -121,6 +121,8 @@ def _train_several(
     """A parent run with a child for each member; exports the best of them, or the ensemble that the run asks for."""
     task = session.domain.task_for(run)
     outcomes: list[Outcome] = []
+    sizes = [splits.test.size for _, splits in members]
+    rows = sum(sizes) if run.folds else sizes[0]  # of folds each is judged once; seeds share many of theirs
     with recorded(session, run, taken_up) as (parent, mirror):
         once(parent, "data", {**whole.meta, "digest": digest(whole)})
         tracking.follow(mirror)  # an ensemble is asked for its id before it ends
@@ -139,11 +141,11 @@ def _train_several(
             figures = {**chosen.told, "members": results.means(told)["scores"]}
         path = finish(session, chosen)
         result = results.result(run, figures, told, spread, path)
-        once(parent, "scores", {**result, "card": card(run, result), "verdict": verdict(task, result)})
+        once(parent, "scores", {**result, "card": card(run, result), "verdict": verdict(task, result, rows)})
         summarised(chosen.folder)
         summarised(parent)
         tracking.follow(chosen.mirror)
-    session.report.result(task, result, members[0][1].meta)
+    session.report.result(task, result, rows)
     session.report.several(result, parent.path)
     return result
 

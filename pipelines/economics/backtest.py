@@ -65,7 +65,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     )
     report.scores({export.name: (ours, None), **{n: (s, None) for n, s in others.items()}}, domain.task.headline)
     report.note("")
-    report.note(verdict(domain.task, {"scores": ours, "baselines": others}))
+    report.note(verdict(domain.task, {"scores": ours, "baselines": others}, found.size))
     if seen := learnt_from(file, found, export.metadata):
         report.note(seen)
     return {**verbs.head(domain, export), "rows": found.size, "scores": ours, "baselines": others}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines import plots
-from pipelines.measures import MEASURES, classification, expected_calibration_error
+from pipelines.measures import MEASURES, classification, differ_by_chance, expected_calibration_error
 from pipelines.stopping import kept_epoch
 
 LABELS = np.array([0, 0, 1, 1])
@@ -197,7 +197,7 @@ def test_a_table_too_wide_for_its_reader_is_told_in_two(capfd):
     for spread, tables in (({}, 1), ({"scores": scores, "baselines": {"naive": scores}}, 2)):
         report = Report(json=True)
         report.further["champion"] = "no: worse"
-        report.result(SimpleNamespace(headline=measures), result | {"spread": spread}, {})
+        report.result(SimpleNamespace(headline=measures), result | {"spread": spread}, 100)
         told = capfd.readouterr().err
         assert "champion   no: worse" in told
         assert told.count("naive ") == tables + 1  # once in the verdict
@@ -212,8 +212,8 @@ def test_a_mean_of_p_values_is_no_verdict():
     scores = {"test": {"smape": 5.0, "dm_p": 0.25}}
     result = {"scores": scores, "baselines": {"naive": {"test": {"smape": 6.0}}}}
     task = SimpleNamespace(headline=("smape",))
-    assert verdict(task, result).endswith("(Diebold-Mariano p 0.250)")
-    assert verdict(task, result | {"spread": {"scores": scores}}).endswith("smape 5.00 against 6.00")
+    assert verdict(task, result, 100).endswith("(Diebold-Mariano p 0.250)")
+    assert verdict(task, result | {"spread": {"scores": scores}}, 100).endswith("smape 5.00 against 6.00")
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,8 @@ def test_a_mean_of_p_values_is_no_verdict():
         (0.9, "beats every baseline, the best being b on test: accuracy 90.0 against 80.0"),
         (0.8, "equals b on test: accuracy 80.0 against 80.0"),
         (0.7, "LOSES to b on test: accuracy 70.0 against 80.0"),
+        (0.81, "no clear difference from b on test: accuracy 81.0 against 80.0 on 442 rows"),
+        (0.79, "no clear difference from b on test: accuracy 79.0 against 80.0 on 442 rows"),
     ],
 )
 def test_the_verdict_names_the_best_baseline_and_who_won(ours, told):
@@ -231,7 +233,16 @@ def test_the_verdict_names_the_best_baseline_and_who_won(ours, told):
 
     task = SimpleNamespace(headline=("accuracy",))
     baselines = {"a": {"test": {"accuracy": 0.6}}, "b": {"test": {"accuracy": 0.8}}}
-    assert verdict(task, {"scores": {"test": {"accuracy": ours}}, "baselines": baselines}) == told
+    assert verdict(task, {"scores": {"test": {"accuracy": ours}}, "baselines": baselines}, 442) == told
+
+
+def test_accuracies_of_equally_good_models_differ_by_chance_in_95_of_100_samples():
+    rows, samples = 500, 4000
+    one, other = np.random.default_rng(0).binomial(rows, 0.9, (2, samples)) / rows
+    shares = np.mean([differ_by_chance(a, b, rows) for a, b in zip(one.tolist(), other.tolist(), strict=True)])
+    assert shares == pytest.approx(0.95, abs=0.015)  # four deviations of a share of 4,000 samples
+    assert not differ_by_chance(0.93, 0.925, 100_000)
+    assert not differ_by_chance(None, 0.9, 10)
 
 
 def test_where_less_is_better_the_lowest_baseline_is_the_best():
@@ -240,7 +251,7 @@ def test_where_less_is_better_the_lowest_baseline_is_the_best():
     from pipelines.report import verdict
 
     baselines = {"a": {"test": {"nll": 0.6}}, "b": {"test": {"nll": 0.8}}, "c": {"test": {"nll": None}}}
-    told = verdict(SimpleNamespace(headline=("nll",)), {"scores": {"test": {"nll": 0.7}}, "baselines": baselines})
+    told = verdict(SimpleNamespace(headline=("nll",)), {"scores": {"test": {"nll": 0.7}}, "baselines": baselines}, 9)
     assert told == "LOSES to a on test: nll 0.700 against 0.600"
 
 
