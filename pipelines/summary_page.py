@@ -18,7 +18,7 @@ from pipelines.run import COUNTS, Run, read_run
 from pipelines.runs import RunFolder, clean
 
 PAGE = "summary.html"  # in the run's folder
-WIDE = 1.8  # times as wide as high: a figure of several panels, which takes the whole width for letters of one size
+WIDE = 860  # pixels; a figure that is wider, as of several panels, takes the whole width, so that letters have one size
 NAMED = 50  # classes of a table; more are counted
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #22313f; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
@@ -124,8 +124,8 @@ def _figures(folder: RunFolder) -> Iterator[str]:
 
 def _figure(path: Path) -> str:
     content = path.read_bytes()
-    width, height = struct.unpack(">II", content[16:24])  # where a PNG has them
-    kind = " class='wide'" if width > WIDE * height else ""
+    (width,) = struct.unpack(">I", content[16:20])  # where a PNG has it
+    kind = " class='wide'" if width > WIDE else ""
     code = base64.b64encode(content).decode()
     return f"<img{kind} alt='{escape(path.stem.replace('_', ' '))}' src='data:image/png;base64,{code}'>"
 
@@ -163,8 +163,8 @@ def _making(run: Run, facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"<p>{escape(run.source)}</p><p><code>{escape(facts.get('command', ''))}</code></p>"
     values = {k: v for k, v in run.flat().items() if k.startswith(("model.", "fit."))}
     others = {f"beside it: {other.name}": {"builder": other.builder, **other.options} for other in run.others}
-    counts = {name: getattr(run, name) for name in (COUNTS if run.several or run.folds else ("seed", "split_seed"))}
-    yield _pairs(clean(counts | values | others))
+    counts = {n: value for n in COUNTS if (value := getattr(run, n)) != getattr(Run, n)}
+    yield _pairs(clean({"seed": run.seed} | counts | values | others))
 
 
 def _number(value: float) -> str:
