@@ -9,7 +9,7 @@ from typing import Any
 
 from data.errors import BadInput
 from pipelines.flags import parse, positional
-from pipelines.quiet import start_tensorflow
+from pipelines.output import whole_file
 from pipelines.runs import RunFolder
 from pipelines.summary_page import PAGE, lines
 
@@ -40,9 +40,6 @@ def summary(arguments: Sequence[str], program: str) -> dict[str, Any] | None:
     folder = RunFolder(Path(names[0]))
     if not folder.record.is_file():
         raise BadInput("summary: no run", wanted="a folder with record.jsonl", where=names[0])
-    start_tensorflow()
-    from pipelines.verbs import whole_file
-
     page = Path(flags.out) if flags.out else folder.path / PAGE
     text = "\n".join(lines(folder))
     with whole_file(str(page), str(folder.record)) as target:

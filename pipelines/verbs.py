@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
-import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +14,12 @@ from data.given import digest_of_file
 from data.splits import Rows
 from pipelines.domain import Domain
 from pipelines.measures import spoken
+from pipelines.output import files_of, whole_file
 from pipelines.report import Report
 from pipelines.run import run_of
 from pipelines.serve.folder import Export, ExportError, is_uri, open_export
 
 CHUNK = 4_096  # rows a call of the served function
-BYTES = "surrogateescape"  # a file's name that is no UTF-8 is written with the bytes that it has
 
 
 class Served:
@@ -166,12 +162,6 @@ def test_rows(domain: Domain, export: Export) -> Rows:
     return splits.test
 
 
-def files_of(export: Export) -> list[str]:
-    """The files that a model's run has read, and the index beside each."""
-    named = [value for value in export.metadata["run"]["data"].values() if isinstance(value, str) and value]
-    return [name for value in named for name in (value, f"{value}.fai")]
-
-
 def head(domain: Domain, export: Export) -> dict[str, Any]:
     """What every answer of a verb begins with."""
     return {"schema": 1, "domain": domain.name, "model": export.name, "version": export.version}
@@ -199,37 +189,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.9g}"
     return value.decode() if isinstance(value, bytes) else value
-
-
-@contextmanager
-def whole_file(out: str, *read: str) -> Iterator[TextIO]:
-    """A file that appears only when all of it is written; stdout where there is no name.
-
-    Args:
-        out: its name.
-        read: names of files that must not be written over.
-
-    Raises:
-        BadInput: it cannot be written, or is one of those that are read.
-    """
-    if not out:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors=BYTES)
-        yield sys.stdout
-        sys.stdout.flush()  # here, where a reader who has gone is no fault
-        return
-    path = Path(out)
-    if path.is_file() and (same := [name for name in read if os.path.exists(name) and path.samefile(name)]):
-        raise BadInput("the output would take the place of what is read", wanted="a name of its own", got=same[0])
-    special = path.exists() and not path.is_file()  # a pipe or a device is written to, never put out of its place
-    aside = path if special else path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("w", newline="", errors=BYTES) as target:
-            yield target
-        if not special:
-            os.replace(aside, path)
-    except OSError as error:
-        raise BadInput("cannot write", wanted="a file in a folder with space", got=error.strerror, where=out) from None
-    finally:
-        if not special:
-            aside.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from data.graph_inputs import graph_beside
 from data.splits import Splits
 from pipelines.cli import parse
 from pipelines.domain import Domain
+from pipelines.output import files_of, whole_file
 from pipelines.trained import open_trained
 
 
@@ -45,8 +46,6 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     if flags.json and not flags.out:
         raise BadInput("label: stdout cannot hold both rows and JSON", wanted="--out FILE beside --json")
     trained = open_trained(domain, arguments[0] if first else "")
-    from pipelines.verbs import files_of, whole_file
-
     export, classes = trained.export, trained.export.metadata["classes"]
     splits = domain.splits(trained.run)
     probabilities = _probabilities(trained.model, splits, flags.messages)

@@ -17,6 +17,7 @@ from pipelines.domain import Domain
 from pipelines.economics.hierarchy import Method, Sums, reconciled, summing
 from pipelines.economics.scores import smape
 from pipelines.flags import parse, positional
+from pipelines.output import files_of, whole_file
 
 TIMES = 36  # at most, of the errors that mint weighs series by
 FEWEST = 3  # at least
@@ -56,7 +57,7 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
 
     start_tensorflow()
     from pipelines.report import Report
-    from pipelines.verbs import Served, files_of, find, whole_file
+    from pipelines.verbs import Served, find
 
     export = find(domain, words[0] if len(words) == 3 else "")
     panel, facts = known(words[-2], export.metadata)

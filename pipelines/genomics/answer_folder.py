@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import BadInput
+from pipelines.output import files_of
 
 if TYPE_CHECKING:
     from pipelines.serve.folder import Export
@@ -36,8 +37,6 @@ def check_folder(folder: Path) -> None:
 
 def check_apart(folders: Sequence[Path], file: str, export: Export) -> None:
     """Refuse folders that cannot be written in, or where a figure or table would take the place of what is read."""
-    from pipelines.verbs import files_of
-
     read = [Path(name).resolve() for name in (file, *files_of(export)) if name]
     for folder in folders:
         check_folder(folder)

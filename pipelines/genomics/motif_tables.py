@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.genomics.importance import Explained
 from pipelines.genomics.motifs import LETTERS, Motif
-from pipelines.verbs import whole_file
+from pipelines.output import whole_file
 
 
 def meme(motifs: Sequence[tuple[str, Motif]], path: Path) -> Path:

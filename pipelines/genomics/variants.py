@@ -19,6 +19,7 @@ from data.sequences import other_strand
 from data.variants import Variant, haplotypes, read_variants, stands_one_on, why_not
 from pipelines.domain import Domain
 from pipelines.flags import parse, positional
+from pipelines.output import files_of, whole_file
 from pipelines.quiet import start_tensorflow
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _check_apart(file: str, flags: VariantsFlags) -> None:
 
 def _score(export: Export, genome: Genome, file: str, flags: VariantsFlags) -> Told:
     """Write effects and, where asked for, what has none: that list is there too where no change can be made."""
-    from pipelines.verbs import Served, files_of, whole_file
+    from pipelines.verbs import Served
 
     told, read = Told(), (file, genome.path, f"{genome.path}.fai", *files_of(export))
     with whole_file(flags.unscored, *read) if flags.unscored else nullcontext() as others:
