@@ -29,7 +29,7 @@ td, th { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px sol
 td:first-child, th:first-child, .words td, .words th { text-align: left } tr.ours { font-weight: 600 }
 .figures { display: grid; grid-template-columns: 1fr 1fr; grid-auto-flow: dense; gap: 1rem; align-items: start }
 .figures .wide { grid-column: 1 / -1 } img { max-width: 100% }
-.words td { overflow-wrap: anywhere } code { font-size: .9em; overflow-wrap: anywhere }
+.words td { overflow-wrap: anywhere } .words td:first-child { min-width: 10rem } code { font-size: .9em; overflow-wrap: anywhere }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr } }
 """
 
@@ -103,7 +103,7 @@ COMBINED = {
 def _legend(measures: Sequence[str]) -> Iterator[str]:
     """What the columns of scores are."""
     rows = [
-        [name, told.about, f"× {told.scale:g}" if told.scale != 1 else "", told.best]
+        [name, told.about, f"×\N{NO-BREAK SPACE}{told.scale:g}" if told.scale != 1 else "", told.best]
         for name, told in MEASURES.items()
         if name in measures
     ]
