@@ -31,7 +31,7 @@ from data.genomics import load  # noqa: E402
 from data.kmers import shares_kmer  # noqa: E402
 from pipelines import engine  # noqa: E402
 from pipelines.genomics import DOMAIN  # noqa: E402
-from pipelines.run import Model, Run  # noqa: E402
+from pipelines.run import Other, Run  # noqa: E402
 
 FOLDER = ROOT.parent / "shared" / "data" / "genomics" / "gue"
 RESAMPLES = 2_000
@@ -52,14 +52,14 @@ class Setting:
 
 PLACED: dict[str, Any] = {"dropout": 0.3}
 SMALL: dict[str, Any] = {"widths": (24,), "units": 48, "dropout": 0.5, "kernel_size": 11}
-MIXED = {"others": (Model("positional_cnn", PLACED),), "seeds": 2, "combine": "mean"}  # two of each architecture
+MIXED = {"others": (Other("positional_cnn", PLACED),), "seeds": 2, "combine": "mean"}  # two of each architecture
 FEW: dict[str, Any] = {"epochs": 20, "batch_size": 128}  # thousands of rows
 MANY: dict[str, Any] = {"epochs": 10}  # tens of thousands
 MADE = {"negatives": "0"}  # they are promoters with random pieces
 OPEN = {"strands": "both"}
 HALF: dict[str, Any] = {"epochs": 12, "weight_decay": 0.1}
-GAPPED = Model("spectrum", {"span": 8})
-WORDS = {"others": (GAPPED, Model("kmer_deep")), "combine": "mean"}
+GAPPED = Other("spectrum", {"span": 8}, "gapped_spectrum")
+WORDS = {"others": (GAPPED, Other("kmer_deep")), "combine": "mean"}
 SETTINGS = {
     "prom_core_tata": Setting("wide_deep", 82.4, "74.2, 78.5", SMALL, FEW, run=MIXED),
     "prom_300_tata": Setting("positional_cnn", 80.6, "71.6", PLACED, FEW),
