@@ -85,6 +85,7 @@ RECIPES: dict[str, Run] = dict(
             {},
             FineTuning(epochs=20, batch_size=128, learning_rate=1e-3, weight_decay=0.3, keep="last"),
             "the words of Leslie et al. 2002, The spectrum kernel, read by a dense layer",
+            "GUE tf_0, of words of five, with gapped_spectrum and kmer_deep, 5 seeds: MCC x 100 on test 67.0 (sd 0.8)",
         ),
         _recipe(
             "gapped_spectrum",
