@@ -29,7 +29,8 @@ td, th { padding: .2rem .8rem .2rem 0; text-align: right; border-bottom: 1px sol
 td:first-child, th:first-child, .words td, .words th { text-align: left } tr.ours { font-weight: 600 }
 .figures { display: grid; grid-template-columns: 1fr 1fr; grid-auto-flow: dense; gap: 1rem; align-items: start }
 .figures .wide { grid-column: 1 / -1 } img { max-width: 100% }
-.words td { overflow-wrap: anywhere } .words td:first-child { min-width: 10rem } code { font-size: .9em; overflow-wrap: anywhere }
+.words td { overflow-wrap: anywhere } .words td:first-child { min-width: 10rem }
+code { font-size: .9em; overflow-wrap: anywhere }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr } }
 """
 
