@@ -63,7 +63,7 @@ def told(splits: Any, members: list[dict[str, Any]]) -> None:
     line(f"{int(members[0]['parameters']):,} parameters", "{:.0f}, {:.0f}".format(*seconds), list(map(spoken, scores)))
     mean = np.mean([one["test"] for one in members], axis=0)
     whole = [f"{score(labels, mean):.2f} ({interval(score, labels, mean)})" for score in (accuracy, auroc)]
-    line(f"ensemble of {len(members)}", "", whole)
+    line(f"ensemble of {len(members)} runs", "", whole)
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
     print(
         f"{splits.train.size:,} rows to learn from, {splits.val.size:,} to choose by, {splits.test.size:,} to judge on"
     )
-    line("model", "seconds, CPU seconds a seed", ["accuracy", "AUROC"])
+    line("model", "seconds, CPU seconds a run", ["accuracy", "AUROC"])
     line("---", "--:", ["--:", "--:"])
     for name, parts in of_classes(splits, 0).items():
         line(name, "", [f"{100 * parts['test'][measure]:.2f}" for measure in ("accuracy", "auroc")])

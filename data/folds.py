@@ -214,5 +214,4 @@ def _of_folds(fraction: float) -> tuple[int, int]:
     if fraction < 1 / FOLDS:
         return 1, round(1 / fraction)
     near = Fraction(fraction).limit_denominator(FOLDS)
-    folds = max(near.denominator, 2)
-    return min(max(near.numerator, 1), folds - 1), folds
+    return (near.numerator, near.denominator) if near < 1 else (FOLDS - 1, FOLDS)

@@ -17,18 +17,20 @@ class Measure:
         more_is_better: which way is better.
         scale: by what it is multiplied when it is told to people: 100 for a share that is told in percent.
         digits: behind the point, when it is told.
-        aim: the value that is best, where it is neither the highest nor the lowest.
+        aim: the value that is best, where it is neither the highest nor the lowest; None where none is.
     """
 
     about: str
     more_is_better: bool
     scale: float = 1.0
     digits: int = 3
-    aim: str = ""
+    aim: str | None = ""
 
     @property
     def best(self) -> str:
-        """In words, which values are better."""
+        """In words, which values are better; empty where none are."""
+        if self.aim is None:
+            return ""
         return f"near {self.aim}" if self.aim else "higher" if self.more_is_better else "lower"
 
 
@@ -40,7 +42,9 @@ MEASURES = {
     "mcc": Measure("Matthews' correlation of true and predicted classes; 0 for guessing", **PERCENT),
     "auroc": Measure(f"area under the ROC curve, {REST}; 0.5 for guessing", True),
     "auprc": Measure(f"area under the precision-recall curve, {REST}", True),
-    "nll": Measure("negative log likelihood of the true labels, in nats a row", False),
+    "nll": Measure(
+        "negative log likelihood of the truth in nats, the mean over rows, and over labels if several", False
+    ),
     "ece": Measure("expected calibration error: how far confidence is from accuracy, the mean", False),
     "r2": Measure("share of the values' variance that is explained", True),
     "pearson": Measure("Pearson's correlation of true and predicted values", True),
@@ -54,7 +58,7 @@ MEASURES = {
     "wql": Measure("weighted quantile loss: twice the quantile losses over the sum of what came", False, digits=4),
     "coverage_80": Measure("share of what came that lies in the interval of 80 %", **PERCENT, aim="80"),
     "coverage_95": Measure("share of what came that lies in the interval of 95 %", **PERCENT, aim="95"),
-    "dm_p": Measure("p value of Diebold and Mariano's test of equal errors with the best baseline", False),
+    "dm_p": Measure("p value of Diebold and Mariano's test of equal errors with the best baseline", False, aim=None),
     "seconds": Measure("seconds of training", False, digits=2),
 }
 CLASSIFICATION = ("accuracy", "balanced_accuracy", "mcc", "auroc", "auprc", "nll", "ece")

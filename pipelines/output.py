@@ -15,6 +15,7 @@ from data.errors import BadInput
 if TYPE_CHECKING:
     from pipelines.serve.folder import Export
 
+FILES = ("path", "train", "val", "test", "genome", "papers", "citations")  # options of data that name files
 BYTES = "surrogateescape"  # a file's name that is no UTF-8 is written with the bytes that it has
 
 
@@ -54,5 +55,6 @@ def whole_file(out: str, *read: str) -> Iterator[TextIO]:
 
 def files_of(export: Export) -> list[str]:
     """The files that a model's run has read, and the index beside each."""
-    named = [value for value in export.metadata["run"]["data"].values() if isinstance(value, str) and value]
+    data = export.metadata["run"]["data"]
+    named = [data[option] for option in FILES if data.get(option)]
     return [name for value in named for name in (value, f"{value}.fai")]

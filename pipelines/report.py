@@ -221,7 +221,7 @@ def verdict(task: Task, result: Mapping[str, Any], rows: int) -> str:
 def card(run: Run, result: Mapping[str, Any]) -> str:
     """The run as Markdown, which MLflow shows as the run's description."""
     measures = list(result["scores"]["test"])
-    kind = "" if "members" in result else f"{run.model.builder}, "
+    kind = "" if run.others or "members" in result else f"{run.model.builder}, "
     lines = [f"**{run.title}** ({kind}{result['parameters']:,} parameters) on test", ""]
     lines += ["| | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
     for name, (splits, _) in results.rows(run.title, result).items():

@@ -199,12 +199,11 @@ class Run:
     @property
     def title(self) -> str:
         """What it is called beside others: its recipe, or what it is an ensemble of."""
-        if self.combine == "best":
-            return self.recipe
-        if not self.others:  # which a recipe may be from the start, so that its members have its name
-            return f"{self.recipe}, {self.combine} of {self.seeds} seeds"
+        if not self.others:  # an ensemble of seeds may be a recipe from the start, so that its members have its name
+            return self.recipe if self.combine == "best" else f"{self.recipe}, {self.combine} of {self.seeds} seeds"
         counts = Counter(member.recipe for member in self.members())
-        return f"{self.combine} of " + " + ".join(f"{count} {name}" for name, count in counts.items())
+        whole = " + ".join(f"{count} {name}" for name, count in counts.items())
+        return whole if self.combine == "best" else f"{self.combine} of {whole}"
 
     def differences(self, other: Run) -> dict[str, tuple[Any, Any]]:
         """Fields whose values differ, by their flags' names, with this run's value and the other's."""

@@ -42,7 +42,7 @@ def summary(arguments: Sequence[str], program: str) -> dict[str, Any] | None:
         raise BadInput("summary: no run", wanted="a folder with record.jsonl", where=names[0])
     page = Path(flags.out) if flags.out else folder.path / PAGE
     text = "\n".join(lines(folder))
-    with whole_file(str(page), str(folder.record)) as target:
+    with whole_file(str(page), *(str(file) for file in folder.path.rglob("*") if file.name != PAGE)) as target:
         target.write(text)
     if flags.json:
         return {"page": str(page)}

@@ -83,7 +83,7 @@ def _members(run: Run, scores: Mapping[str, Any]) -> Iterator[str]:
     rows = [
         [
             member.recipe,
-            str(told["seed"]) if told["fold"] is None else f"{told['seed']}, fold {told['fold']}",
+            str(told["seed"]) if told["fold"] is None else f"{told['seed']}, fold {told['fold'] + 1}",
             f"{told['parameters']:,}",
             *([] if share is None else [f"{share:.2f}"]),
             *(spoken(m, told["scores"]["test"].get(m)) for m in measures),
@@ -132,20 +132,31 @@ def _figure(path: Path) -> str:
 
 
 def _data(run: Run, data: Mapping[str, Any]) -> Iterator[str]:
-    rows = ", ".join(f"{count:,} {part}" for part, count in data["rows"].items())
-    yield f"<h2>Data</h2><p>{escape(str(data['name']))}: {rows}; {escape(str(data.get('split_rule', '')))}</p>"
+    yield f"<h2>Data</h2><p>{escape(str(data['name']))}: {escape(_divided(run, data))}</p>"
     for line in domain(run.domain).about(data):
         yield f"<p>{escape(line)}</p>"
     licence = data.get("licence") or "not stated"  # which is so of who reads files of his own
     told = [str(data.get("source", "")), *([] if licence == "not stated" else [f"licence: {licence}"])]
     yield f"<p class='quiet'>{escape('; '.join(told))}</p>"
-    yield from _classes(data.get("class_counts") or {})
+    yield from _classes({} if _of_folds(run) else data.get("class_counts") or {})
     chosen = run.differences(run.with_(data=type(run.data)()))
     if options := {name: ours for name, (ours, _) in chosen.items()}:
         yield "<p>Options that are not the defaults:</p>"
         yield _pairs(options)
     files = data.get("files") or {}
     yield _pairs({f"sha256 of {files.get(part, part)}": code for part, code in (data.get("sha256") or {}).items()})
+
+
+def _of_folds(run: Run) -> bool:
+    """Whether it stands for all folds, none of which is divided as its data was read."""
+    return run.folds > 0 and run.fold < 0
+
+
+def _divided(run: Run, data: Mapping[str, Any]) -> str:
+    if _of_folds(run):
+        return f"{sum(data['rows'].values()):,} rows, each tested once in {run.folds} folds"
+    rows = ", ".join(f"{count:,} {part}" for part, count in data["rows"].items())
+    return f"{rows}; {data.get('split_rule', '')}"
 
 
 def _classes(counts: Mapping[str, Mapping[str, float]]) -> Iterator[str]:

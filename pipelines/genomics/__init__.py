@@ -48,7 +48,7 @@ def _about(meta: Mapping[str, Any]) -> list[str]:
     if repeats or shared or clashes:
         twice = f"{counted(repeats, 'repeated row')}{shared}, {counted(clashes, 'sequence')} under two labels"
         lines.append(f"{twice}: {counted(gone, 'row')} removed")
-    if unknown := meta["mostly_ambiguous"]:
+    if unknown := meta.get("mostly_ambiguous"):  # which older records lack
         lines.append(f"{counted(unknown, 'row')} {UNKNOWN}")
     if joined := [name for name in meta["classes"] if meta["target"] == "class" and _joins(name, meta["classes"])]:
         lines.append(f"class {joined[0]} joins others; --data.target labels learns each label by itself")

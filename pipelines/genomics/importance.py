@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -13,7 +13,6 @@ from arch.attribution import integrated_gradients
 from arch.kernels import compiled
 from data.sequences import BASES, decode
 
-Method = Literal["mutagenesis", "gradients"]
 NUMBERS = 1 << 21  # bases that are computed at a time
 
 

@@ -12,11 +12,11 @@ from pipelines.output import whole_file
 
 
 def meme(motifs: Sequence[tuple[str, Motif]], path: Path) -> Path:
-    """Motifs by name in the minimal form of MEME, which other tools of the field read."""
+    """Motifs by name, of one word, in the minimal form of MEME, which other tools of the field read."""
     lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
     for name, motif in motifs:
         lines += [
-            f"MOTIF {'_'.join(name.split())}",  # what stands behind a blank is another name of it
+            f"MOTIF {name}",
             f"letter-probability matrix: alength= 4 w= {len(motif.frequencies)} nsites= {motif.windows}",
         ]
         lines += [" ".join(f"{share:.6f}" for share in row) for row in motif.frequencies]

@@ -12,6 +12,7 @@ from pipelines import cli, combine, engine, tracking
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
 from pipelines.run import Other, read_run, run_of
+from pipelines.summary_page import _divided
 from pipelines.verbs import Served, evaluate, find
 
 from .conftest import events, python, small_run, train_in_process
@@ -150,6 +151,8 @@ def test_others_are_named_by_their_recipes_on_the_command_line(few, own_runs, mo
     assert [member.model for member in members][1:] == [genomics.recipes[n].model for n in ("lstm", "gru")]
     assert [member.recipe for member in members] == ["cnn", "lstm", "gru"]
     assert asked[0].combine == "stacking"
+    titles = {how: asked[0].with_(combine=how, seeds=2).title for how in ("best", "mean")}
+    assert titles == {"best": "2 cnn + 2 lstm + 2 gru", "mean": "mean of 2 cnn + 2 lstm + 2 gru"}
 
 
 def test_the_page_of_an_ensemble_tells_its_members_with_their_scores_and_shares(both):
@@ -161,3 +164,10 @@ def test_the_page_of_an_ensemble_tells_its_members_with_their_scores_and_shares(
         scores = f"{100 * told['scores']['test']['accuracy']:.1f}"
         row = [name, told["seed"], f"{told['parameters']:,}", "0.25", scores]
         assert f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}" in page
+
+
+def test_the_page_of_all_folds_tells_no_split_that_none_of_them_has():
+    data = {"rows": {"train": 80, "val": 11, "test": 9}, "split_rule": "random"}
+    run = small_run().with_(folds=3)
+    assert _divided(run, data) == "100 rows, each tested once in 3 folds"
+    assert _divided(run.with_(fold=1), data) == "80 train, 11 val, 9 test; random"

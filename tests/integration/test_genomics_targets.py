@@ -98,6 +98,13 @@ def test_values_are_learnt_in_their_own_unit(tmp_path):
     assert not re.search("(src|href)='http", page)  # nothing is fetched
     with pytest.raises(BadInput, match="summary: no run"):
         summary([str(tmp_path)], "summary")
+    with pytest.raises(BadInput, match="would take the place of what is read"):
+        summary([result["run_dir"], "--out", f"{result['run_dir']}/run.json"], "summary")
+    record = Path(result["run_dir"], "record.jsonl")
+    older = re.sub('"(mostly_ambiguous|title)": ', '"of_later": ', record.read_text())
+    assert older != record.read_text()
+    record.write_text(older)
+    summary([result["run_dir"], "--json"], "summary")
     told = evaluate(domain("genomics"), result["run_dir"], "", json=True)["scores"]["test"]
     assert told["rmse"] == pytest.approx(result["scores"]["test"]["rmse"], rel=1e-4)
 

@@ -178,4 +178,4 @@ def test_whatever_a_label_is_called_its_figures_stay_below_the_folder_that_was_a
     labels = ("a/b", "a_b", "a%2Fb", "..", "a.b")
     assert [name_of_folder(label) for label in labels] == ["a%2Fb", "a_b", "a%252Fb", "%2E%2E", "a.b"]
     motif = Motif(np.full((1, 4), 0.25), np.zeros((1, 4)), 2, 1.0)
-    assert "MOTIF a_b_1\n" in meme([("a b_1", motif)], tmp_path / "a.meme").read_text()
+    assert "MOTIF a_b_1\n" in meme([("a_b_1", motif)], tmp_path / "a.meme").read_text()

@@ -119,6 +119,11 @@ def test_groups_are_held_out_to_the_share_that_was_asked_for(shares: tuple[float
         assert len(parts[name]) / 1201 == pytest.approx(share, abs=0.025)  # half of a twentieth
 
 
+def test_a_share_of_groups_near_all_of_them_leaves_some() -> None:
+    parts = grouped_split(np.zeros(997, np.int64), np.arange(997), {"val": 0.99}, seed=0)
+    assert len(parts["val"]) / 997 == pytest.approx(0.95, abs=0.01)
+
+
 def all_texts(split: Splits) -> list[list[str]]:
     return [decode(rows["sequence"]) for _, rows in split.items()]
 
