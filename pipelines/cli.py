@@ -26,9 +26,10 @@ from pipelines.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED, STOPPED
 from pipelines.flags import Usage, flag, parse, positional
 from pipelines.options import describe_builder, did_you_mean, options_dataclass
 from pipelines.quiet import start_tensorflow
-from pipelines.run import COUNTS, Model, Other, Run, read_run
+from pipelines.run import COUNTS, Model, Other, Run
 from pipelines.serve.folder import ExportError, find, is_uri
 from pipelines.signals import Stopped
+from pipelines.stored_run import read_run
 
 Answer = dict[str, Any] | None
 

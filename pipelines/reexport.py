@@ -16,7 +16,8 @@ from typing import Any
 
 import keras
 
-from pipelines.run import Run, read_run
+from pipelines.run import Run
+from pipelines.stored_run import read_run
 
 
 def through_tensorflow(model: keras.Model, run: Run, folder: Path, name: str, told: Mapping[str, Any]) -> Path:

@@ -14,8 +14,9 @@ from data.errors import BadInput
 from pipelines import results
 from pipelines.domain import domain
 from pipelines.measures import MEASURES, spoken
-from pipelines.run import COUNTS, Run, read_run
+from pipelines.run import COUNTS, Run
 from pipelines.runs import RunFolder, clean
+from pipelines.stored_run import read_run
 
 PAGE = "summary.html"  # in the run's folder
 WIDE = 860  # pixels; a figure that is wider, as of several panels, takes the whole width, so that letters have one size

@@ -20,9 +20,10 @@ from pipelines.domain import Domain
 from pipelines.measures import better
 from pipelines.outcome import Outcome, Session, digest, finish, fit_and_judge, once, recorded, restored, summarised
 from pipelines.report import card, verdict
-from pipelines.run import Run, read_run
+from pipelines.run import Run
 from pipelines.runs import RunFolder, all_runs, clean, mark_abandoned
 from pipelines.signals import Stopped
+from pipelines.stored_run import read_run
 
 
 def train(session: Session, run: Run, taken_up: RunFolder | None = None) -> dict[str, Any]:

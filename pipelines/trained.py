@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from pipelines.domain import Domain
 from pipelines.quiet import start_tensorflow
-from pipelines.run import Run, run_of
+from pipelines.run import Run
 from pipelines.serve.folder import Export
+from pipelines.stored_run import run_of
 
 
 class Trained(NamedTuple):

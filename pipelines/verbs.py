@@ -16,8 +16,8 @@ from pipelines.domain import Domain
 from pipelines.measures import spoken
 from pipelines.output import files_of, whole_file
 from pipelines.report import Report
-from pipelines.run import run_of
 from pipelines.serve.folder import Export, ExportError, is_uri, open_export
+from pipelines.stored_run import run_of
 
 CHUNK = 4_096  # rows a call of the served function
 

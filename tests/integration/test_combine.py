@@ -11,7 +11,8 @@ from data.errors import BadInput
 from pipelines import cli, combine, engine, tracking
 from pipelines.checkpoint import Checkpoints
 from pipelines.domain import domain
-from pipelines.run import Other, read_run, run_of
+from pipelines.run import Other
+from pipelines.stored_run import read_run, run_of
 from pipelines.summary_page import _divided
 from pipelines.verbs import Served, evaluate, find
 

@@ -9,7 +9,8 @@ from arch import BUILDERS
 from data.errors import BadInput
 from pipelines.domain import DOMAINS, domain
 from pipelines.options import check_options, describe_builder, options_dataclass, type_name
-from pipelines.run import Fit, Model, Run, read_run
+from pipelines.run import Fit, Model, Run
+from pipelines.stored_run import read_run
 
 RECIPES = [(d, name) for d in DOMAINS for name in domain(d).recipes]
 

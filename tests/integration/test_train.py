@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.domain import domain
-from pipelines.run import read_run
+from pipelines.stored_run import read_run
 
 from .conftest import events, small_run, train_in_process
 
