@@ -43,15 +43,15 @@ class VariantsFlags:
 
     Attributes:
         genome: FASTA file in which the changes are made; that of the run's intervals where empty.
-        out: CSV file for the effects; stdout where empty.
         strand: strand that the model reads, + or -: of a gene on the minus strand its own.
+        out: CSV file for the effects; stdout where empty.
         unscored: CSV file for changes that cannot be made in this genome, and why; they are counted in any case.
         json: print one JSON object on stdout, everything else on stderr.
     """
 
     genome: str = ""
-    out: str = ""
     strand: Literal["+", "-"] = "+"
+    out: str = ""
     unscored: str = ""
     json: bool = False
 
