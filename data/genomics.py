@@ -154,7 +154,7 @@ def folds(splits: Splits, k: int, *, seed: int, val_fraction: float = 0.1, share
     Raises:
         BadInput: more folds than rows of a class, or groups too large for so many folds.
     """
-    rows = _whole(splits, splits.meta["strands"])
+    rows = _whole(splits)
     groups = kmer_groups(rows["sequence"], shared_kmers) if shared_kmers else None
     kin = f", rows that share a {shared_kmers}-mer on either strand kept together" if shared_kmers else ""
     for fold in folding.folds(rows, k, seed=seed, val_fraction=val_fraction, groups=groups):
@@ -196,10 +196,10 @@ def labelled_rows(path: str, metadata: Mapping[str, Any]) -> Rows:
     return Rows({"sequence": file.sequences, "label": labels})
 
 
-def _whole(splits: Splits, strands: str) -> Rows:
+def _whole(splits: Splits) -> Rows:
     """All rows, without the repeats and contradictions that given files may still hold."""
     rows = folding.join([Rows({name: part[name] for name in ("sequence", "label")}) for _, part in splits.items()])
-    (ids,) = _contents([rows["sequence"]], strands)
+    (ids,) = _contents([rows["sequence"]], splits.meta["strands"])
     keep, _ = deduplicate({"all": ids}, _numbered({"all": rows["label"]}), "remove")
     return folding.subset(rows, np.flatnonzero(keep["all"]))
 
@@ -246,7 +246,6 @@ def _check_parts(parts: Mapping[str, Rows], classes: Sequence[str], where: str, 
 
 def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
     lengths = np.concatenate([file.sequences.lengths for file in files.values()])
-    ambiguous = np.concatenate([file.sequences.ambiguous() for file in files.values()])
     paths = {part: file.path for part, file in files.items()}
     return {
         "unit": "one DNA sequence",
@@ -258,8 +257,8 @@ def _facts(files: Mapping[str, Labelled], classes: list[str]) -> dict[str, Any]:
         "shortest": int(lengths.max()) if lengths.min() == lengths.max() else 1,
         "length_min": int(lengths.min()),
         "fixed_length": bool(lengths.min() == lengths.max()),
-        "ambiguous_bases": int(ambiguous.sum()),
-        "mostly_ambiguous": int((ambiguous > lengths / 2).sum()),
+        "ambiguous_bases": sum(int(file.sequences.ambiguous.sum()) for file in files.values()),
+        "mostly_ambiguous": sum(file.sequences.mostly_ambiguous() for file in files.values()),
     }
 
 
@@ -279,9 +278,8 @@ def _digest(file: Labelled) -> str:
     if not path.is_dir():
         return sha256(file.sequences.codes.tobytes()).hexdigest()
     inside = sorted(file for file in path.iterdir() if file.is_file())
-    return sha256(
-        "".join(f"{legible(file.name)} {digest_of_file(str(file))}\n" for file in inside).encode()
-    ).hexdigest()
+    lines = [f"{legible(file.name)} {digest_of_file(str(file))}\n" for file in inside]
+    return sha256("".join(lines).encode()).hexdigest()
 
 
 def _digest_of_rows(rows: Rows) -> str:

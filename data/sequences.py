@@ -7,6 +7,7 @@ padding. Lower case (soft-masked) means the same as upper case. A gap `-`, a sto
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
@@ -69,10 +70,15 @@ class Sequences:
         inside = position < self.lengths[indices][..., None]
         return np.where(inside, self.codes[np.where(inside, self.offsets[:-1][indices][..., None] + position, 0)], 0)
 
+    @cached_property
     def ambiguous(self) -> np.ndarray:
         """(rows,) number of letters that stand for several bases."""
         several = np.concatenate([[0], np.cumsum(NUMBERS[self.codes] < 0)])
         return several[self.offsets[1:]] - several[self.offsets[:-1]]
+
+    def mostly_ambiguous(self) -> int:
+        """Rows of which more than half of the letters stand for several bases."""
+        return int((self.ambiguous > self.lengths / 2).sum())
 
     @property
     def array(self) -> np.ndarray | Sequences:

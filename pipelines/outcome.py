@@ -25,7 +25,7 @@ from pipelines.report import Report, card, verdict
 from pipelines.run import Run
 from pipelines.runs import RunFolder
 from pipelines.stopping import kept_epoch
-from pipelines.summary_page import PAGE, lines
+from pipelines.summary_page import PAGE, write
 from pipelines.task import Task
 
 TRAVELLING = ("name", "sha256", "digest", "split_rule")  # facts of all data that an export carries
@@ -255,7 +255,7 @@ def summarised(folder: RunFolder) -> None:
     if any(event["event"] == "artifact" and event["values"]["path"] == PAGE for event in folder.events()):
         return
     try:
-        (folder.path / PAGE).write_text("\n".join(lines(folder)))
+        write(folder, folder.path / PAGE)
     except Exception as error:
         _missing(folder, "the page of the run is not written", error)
     else:

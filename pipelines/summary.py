@@ -9,9 +9,8 @@ from typing import Any
 
 from data.errors import BadInput
 from pipelines.flags import parse, positional
-from pipelines.output import whole_file
 from pipelines.runs import RunFolder
-from pipelines.summary_page import PAGE, lines
+from pipelines.summary_page import PAGE, write
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,7 @@ def summary(arguments: Sequence[str], program: str) -> dict[str, Any] | None:
     if not folder.record.is_file():
         raise BadInput("summary: no run", wanted="a folder with record.jsonl", where=names[0])
     page = Path(flags.out) if flags.out else folder.path / PAGE
-    text = "\n".join(lines(folder))
-    with whole_file(str(page), *(str(file) for file in folder.path.rglob("*") if file.name != PAGE)) as target:
-        target.write(text)
+    write(folder, page)
     if flags.json:
         return {"page": str(page)}
     print(f"wrote {page}")

@@ -14,6 +14,7 @@ from data.errors import BadInput
 from pipelines import results
 from pipelines.domain import domain
 from pipelines.measures import MEASURES, spoken
+from pipelines.output import whole_file
 from pipelines.run import COUNTS, Run
 from pipelines.runs import RunFolder, clean
 from pipelines.stored_run import read_run
@@ -34,6 +35,17 @@ td:first-child, th:first-child, .words td, .words th { text-align: left } tr.our
 code { font-size: .9em; overflow-wrap: anywhere }
 @media (max-width: 50rem) { .figures { grid-template-columns: 1fr } }
 """
+
+
+def write(folder: RunFolder, page: Path) -> None:
+    """Write the page of a run, whole or not at all.
+
+    Raises:
+        BadInput: as `lines`; or the page cannot be written, or would take the place of a file of the run.
+    """
+    text = "\n".join(lines(folder))
+    with whole_file(str(page), *(str(file) for file in folder.path.rglob("*") if file.name != PAGE)) as target:
+        target.write(text)
 
 
 def lines(folder: RunFolder) -> Iterator[str]:

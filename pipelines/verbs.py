@@ -71,12 +71,12 @@ def evaluate(domain: Domain, model: str, file: str, *, json: bool) -> dict[str, 
     out.print(title, markup=False, soft_wrap=True)  # a file's name may look like markup
     for name, value in scores.items():
         out.print(f"  {name:<20}{spoken(name, value):>8}")
-    if file and _learnt_from(file, export):
+    if file and learnt_from(file, export):
         out.print("  The run has learnt from rows of this file. Without FILE it is judged on its test rows.")
     return {**head(domain, export), "rows": rows.size, "scores": {"test": scores}}
 
 
-def _learnt_from(file: str, export: Export) -> bool:
+def learnt_from(file: str, export: Export) -> bool:
     """Whether it is, byte for byte, a file that the run was trained or chosen on."""
     known = export.metadata["data"].get("sha256", {})
     return Path(file).is_file() and digest_of_file(file) in [known[part] for part in known if part != "test"]

@@ -10,7 +10,6 @@ import numpy as np
 
 from data.economics_known import labelled_rows
 from data.errors import BadInput, counted
-from data.given import digest_of_file
 from data.splits import Rows
 from pipelines.cli import model_and_file
 from pipelines.domain import Domain
@@ -66,15 +65,13 @@ def main(domain: Domain, arguments: Sequence[str], program: str) -> dict[str, An
     report.scores({export.name: (ours, None), **{n: (s, None) for n, s in others.items()}}, domain.task.headline)
     report.note("")
     report.note(verdict(domain.task, {"scores": ours, "baselines": others}, found.size))
-    if seen := learnt_from(file, found, export.metadata):
+    if file and verbs.learnt_from(file, export) and (seen := _seen(found, export.metadata)):
         report.note(seen)
     return {**verbs.head(domain, export), "rows": found.size, "scores": ours, "baselines": others}
 
 
-def learnt_from(file: str, rows: Rows, metadata: Mapping[str, Any]) -> str:
+def _seen(rows: Rows, metadata: Mapping[str, Any]) -> str:
     """A warning where forecasts of the file that a model was trained on begin before its test values."""
-    if not file or digest_of_file(file) not in metadata["data"]["sha256"].values():
-        return ""
     data, horizon = metadata["run"]["data"], metadata["data"]["horizon"]
     lengths = rows.around.panel.lengths[rows["series"][:]]  # type: ignore[union-attr]
     if data["split"] == "last":

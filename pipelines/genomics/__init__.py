@@ -19,8 +19,7 @@ UNKNOWN = "of which most letters are N or stand for several bases"
 
 
 def _unknown(columns: Mapping[str, Any]) -> int:
-    sequences = encode(columns["sequence"])
-    return int((sequences.ambiguous() > sequences.lengths / 2).sum())
+    return encode(columns["sequence"]).mostly_ambiguous()
 
 
 def _check(run: Run) -> None:

@@ -153,20 +153,22 @@ class Explainer:
         """Figures and tables of the sequences at the ends and of all motifs, and their paths."""
         ends = list(dict.fromkeys(int(row) for side in sides for row in side.rows[: self.flags.draw]))
         figures = self._tracks(folder, answer, some, ends) + self._logos(folder, answer, named)
-        tables = self._tables(folder, some, ends, named)
+        motifs = [(one.name, one.motif) for one in named]
+        tables = self._tables(folder, some, ends, motifs)
         told: dict[str, Any] = {"figures": list(map(str, figures)), "tables": list(map(str, tables))}
-        if named:
-            told["meme"] = str(motif_tables.meme([(one.name, one.motif) for one in named], folder / "motifs.meme"))
+        if motifs:
+            told["meme"] = str(motif_tables.meme(motifs, folder / "motifs.meme"))
         return told
 
-    def _tables(self, folder: Path, some: Some, drawn: Sequence[int], named: Sequence[Named]) -> list[Path]:
+    def _tables(
+        self, folder: Path, some: Some, drawn: Sequence[int], motifs: Sequence[tuple[str, Motif]]
+    ) -> list[Path]:
         """Write the numbers of the sequences that are drawn, and where the motifs are."""
         tables, changed = list[Path](), self.flags.method == "mutagenesis"
         if drawn:
             sequences = [some.sequence(row) for row in drawn]
             tables.append(motif_tables.contributions_table(sequences, changed, folder / "contributions.csv"))
-        if named:
-            motifs = [(one.name, one.motif) for one in named]
+        if motifs:
             all_rows = {int(row): some.sequence(int(row)) for row in some.rows}
             tables.append(motif_tables.places_table(motifs, all_rows, folder / "motif_places.csv"))
         return tables
